@@ -1,0 +1,179 @@
+"""The one thing that flows: columns of one signal, with a name that says what arrived.
+
+    Batch(id, signal, tables)
+      traces   spans ──resource──> resources
+                 └────scope─────> scopes
+      rollups  rollups
+
+Rows are never Python objects here; a table is an Arrow record batch whose columns `collector.schema` declares.
+"""
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+T = TypeVar("T")
+
+_HEADER = struct.Struct(
+    "<4sIII"
+)  # magic, CRC-32 of all that follows, length of the head, uncompressed length of the tables
+_MAGIC = b"GCB1"
+_CODEC = "lz4"
+
+
+class Signal(StrEnum):
+    """Names what the rows of a batch are."""
+
+    TRACES = "traces"
+    METRICS = "metrics"
+    LOGS = "logs"
+    ROLLUPS = "rollups"
+
+
+MAIN_TABLE: Mapping[Signal, str] = MappingProxyType(
+    {
+        Signal.TRACES: "spans",
+        Signal.METRICS: "points",
+        Signal.LOGS: "records",
+        Signal.ROLLUPS: "rollups",
+    }
+)
+"""The table whose rows are the items of a signal; every other table is one it refers to by row number."""
+
+
+def content_id(*parts: bytes) -> str:
+    """Return the 32 hex digits that name these bytes: equal bytes, equal name."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Immutable columns of one signal.
+
+    *id* is the hash of the bytes that arrived; a derived batch has a repeatable id made from its parent's,
+    so that a request sent twice gives equal ids all the way. Tables other than the main one are referred to
+    by row number from the int32 column of the main table named like the table without its final ``s``.
+    """
+
+    id: str
+    signal: Signal
+    tables: Mapping[str, pa.RecordBatch]
+    _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def main(self) -> pa.RecordBatch:
+        """The rows that count as items: spans, points, records or rollups."""
+        return self.tables[MAIN_TABLE[self.signal]]
+
+    @property
+    def rows(self) -> int:
+        """How many items the batch holds."""
+        return int(self.main.num_rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory its columns refer to."""
+        return sum(int(table.nbytes) for table in self.tables.values())
+
+    def memo(self, make: Callable[["Batch"], T]) -> T:
+        """Return ``make(self)``, computed once: batches never change, so neither does what follows from them."""
+        if make not in self._memo:
+            self._memo[make] = make(self)
+        result: T = self._memo[make]
+        return result
+
+    def with_main(self, main: pa.RecordBatch) -> "Batch":
+        """Return the same batch with other columns for the same items; the id stays."""
+        return Batch(self.id, self.signal, {**self.tables, MAIN_TABLE[self.signal]: main})
+
+    def derive(self, name: str, signal: Signal, tables: Mapping[str, pa.RecordBatch]) -> "Batch":
+        """Return a new batch made from this one by the step called *name*; its id repeats when this one's does."""
+        return Batch(content_id(self.id.encode(), b"/", name.encode()), signal, tables)
+
+    def take(self, rows: Sequence[int]) -> "Batch":
+        """Return only the given items, in the given order, as a derived batch."""
+        index = pa.array(rows, pa.int64())
+        tables = {**self.tables, MAIN_TABLE[self.signal]: self.main.take(index)}
+        return self.derive("take:" + content_id(index.buffers()[1] or b""), self.signal, tables)
+
+    def dump(self) -> bytes:
+        """Return the batch as bytes that `load` understands: a JSON head and LZ4-compressed Arrow IPC streams."""
+        streams = {name: _write_stream(table) for name, table in self.tables.items()}
+        head = {"id": self.id, "signal": self.signal, "tables": {n: s.size for n, s in streams.items()}}
+        head_bytes = json.dumps(head, separators=(",", ":")).encode()
+        plain = b"".join(streams.values())
+        packed: bytes = pa.Codec(_CODEC).compress(plain, asbytes=True)
+        check = zlib.crc32(packed, zlib.crc32(head_bytes))
+        return _HEADER.pack(_MAGIC, check, len(head_bytes), len(plain)) + head_bytes + packed
+
+    @classmethod
+    def load(cls, body: bytes) -> "Batch":
+        """Return the batch that `dump` wrote; raise ValueError when the bytes are not exactly those."""
+        if len(body) < _HEADER.size or not body.startswith(_MAGIC):
+            raise ValueError("not a dumped batch: wrong magic number")
+        _, check, head_size, plain_size = _HEADER.unpack_from(body)
+        if zlib.crc32(memoryview(body)[_HEADER.size :]) != check:
+            raise ValueError("damaged batch: wrong checksum")
+        start = _HEADER.size + head_size
+        head = json.loads(body[_HEADER.size : start])
+        plain = pa.Codec(_CODEC).decompress(memoryview(body)[start:], plain_size)
+        tables = {}
+        offset = 0
+        for name, size in head["tables"].items():
+            tables[name] = _read_stream(plain.slice(offset, size))
+            offset += size
+        return cls(head["id"], Signal(head["signal"]), tables)
+
+
+def concat(batch_id: str, batches: Sequence[Batch]) -> Batch:
+    """Return the items of several batches of one signal as one batch, references between tables kept right."""
+    signal = batches[0].signal
+    main_name = MAIN_TABLE[signal]
+    if len(batches) == 1:
+        return Batch(batch_id, signal, batches[0].tables, batches[0]._memo)
+    tables = {
+        name: _concat_tables([batch.tables[name] for batch in batches])
+        for name in batches[0].tables
+        if name != main_name
+    }
+    mains = [batch.main for batch in batches]
+    for name in tables:
+        mains = list(_shift(mains, name.removesuffix("s"), [batch.tables[name].num_rows for batch in batches]))
+    return Batch(batch_id, signal, {**tables, main_name: _concat_tables(mains)})
+
+
+def _shift(mains: Iterable[pa.RecordBatch], column: str, sizes: Sequence[int]) -> Iterable[pa.RecordBatch]:
+    """Yield the tables with the row numbers in *column* moved past the rows of the earlier batches."""
+    offset = 0
+    for main, size in zip(mains, sizes, strict=True):
+        moved = pc.add(main.column(column), pa.scalar(offset, pa.int32()))
+        yield main.set_column(main.schema.get_field_index(column), main.schema.field(column), moved)
+        offset += size
+
+
+def _concat_tables(tables: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.concat_batches(tables)
+
+
+def _write_stream(table: pa.RecordBatch) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_batch(table)
+    return sink.getvalue()
+
+
+def _read_stream(buffer: pa.Buffer) -> pa.RecordBatch:
+    with pa.ipc.open_stream(buffer) as reader:
+        return reader.read_next_batch()

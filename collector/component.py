@@ -1,0 +1,152 @@
+"""What a component is: a class with a config, made once, started once, stopped once.
+
+A component is one class; the class is its own factory, its `Config` is its documentation, and one entry point
+in group ``genai_collector.receivers``, ``.processors``, ``.exporters`` or ``.extensions`` makes it known.
+
+Life of a component, in four steps:
+
+1. ``__init__(config, host)`` keeps what it is given. No threads, no files, no sockets.
+2. ``start()`` opens what it needs, or raises. Exporters start before receivers.
+3. work.
+4. ``stop()`` releases everything. It is safe twice, and without ``start()``. Receivers stop before exporters.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time
+from typing import Any, ClassVar, Literal
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from collector.batch import Batch, Signal
+from collector.telemetry import Metrics
+from collector.units import Duration
+
+Consume = Callable[[Batch], None]
+"""Take the batch for good by returning, or raise `collector.errors.Retryable` or `collector.errors.Permanent`."""
+
+
+class ComponentConfig(BaseModel):
+    """Is the base of every component's config: unknown keys are mistakes, every field documents itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class BatchConfig(ComponentConfig):
+    """Says how neighbours in the queue travel together: one delivery carries all that waits, within these limits."""
+
+    flush_timeout: Duration = 1.0
+    """How long the oldest waiting batch may wait for others before it is delivered."""
+    min_size: int = 16_384
+    """Items (spans, rollup rows, ...) that are delivered at once, without waiting for more."""
+    max_size: int = 32_768
+    """Most items in one delivery; a single larger request still travels whole."""
+
+
+class SendingQueueConfig(ComponentConfig):
+    """Says where batches wait for their exporter. They are on disk before the client hears "accepted"."""
+
+    enabled: bool = True
+    """Without a queue the client waits for the delivery itself, and hears of its failure."""
+    storage: Literal["disk", "memory"] = "disk"
+    """``memory`` is faster and forgets what waits when the process ends: only for what may be lost."""
+    directory: str = "./data/outbox"
+    """The folder of the queue's file. One process at a time may use it."""
+    queue_size: int = 2 * 1024**3
+    """Bytes that may wait; more is refused with UNAVAILABLE until there is room again."""
+    batch: BatchConfig = BatchConfig()
+
+
+class RetryConfig(ComponentConfig):
+    """Says how a failed delivery is tried again; a delay the server asks for is kept."""
+
+    enabled: bool = True
+    initial_interval: Duration = 1.0
+    """The wait after the first failure."""
+    max_interval: Duration = 30.0
+    """The longest wait between two tries."""
+    multiplier: float = 1.5
+    """How much longer each wait is than the one before."""
+    randomization_factor: float = 0.5
+    """Each wait is drawn from within this share around its length."""
+    max_elapsed_time: Duration = 0.0
+    """Give up after this long and keep the data among the dead letters; 0 never gives up."""
+
+
+class ExporterConfig(ComponentConfig):
+    """Is the base of every exporter's config, with the OpenTelemetry Collector's three delivery keys."""
+
+    timeout: Duration = 30.0
+    """How long one delivery may take."""
+    sending_queue: SendingQueueConfig = SendingQueueConfig()
+    retry_on_failure: RetryConfig = RetryConfig()
+
+
+@dataclass(frozen=True)
+class Host:
+    """Is what the engine lends a component: who it is, where to log and count, what time it is."""
+
+    id: str
+    """The component's id in the configuration, ``type`` or ``type/name``."""
+    metrics: Metrics = field(default_factory=Metrics)
+    clock: Callable[[], float] = time
+    """Seconds since 1970, UTC."""
+    base: Path = field(default_factory=Path)
+    """The folder that relative paths of the configuration start from: where the process was started."""
+
+    @property
+    def log(self) -> Any:
+        """A logger whose lines carry the component's id."""
+        return structlog.get_logger().bind(component=self.id)
+
+
+class Component(ABC):  # noqa: B024 - the kinds below have the verbs
+    """Is the life that all parts share; see the module's text."""
+
+    Config: ClassVar[type[ComponentConfig]] = ComponentConfig
+
+    def __init__(self, config: Any, host: Host) -> None:
+        self.config = config
+        self.host = host
+
+    def start(self) -> None:  # noqa: B027 - many have nothing to open
+        """Open what the component needs; raise with a message for the user when it cannot."""
+
+    def stop(self) -> None:  # noqa: B027 - nor to release
+        """Release everything; safe twice and without `start`."""
+
+
+class Receiver(Component):
+    """Takes telemetry in and hands batches to *consume*; answers its client only after that returned."""
+
+    def __init__(self, config: Any, host: Host, consume: Consume) -> None:
+        super().__init__(config, host)
+        self.consume = consume
+
+
+class Processor(Component):
+    """Is a function from a batch to batches that keeps nothing between calls."""
+
+    @abstractmethod
+    def process(self, batch: Batch) -> Iterable[Batch]:
+        """Return what takes the batch's place; pass on untouched what is not understood."""
+
+
+class Exporter(Component):
+    """Delivers batches to somewhere else. Sending the same batch id twice must be harmless."""
+
+    consumes: ClassVar[frozenset[Signal]] = frozenset(Signal)
+    """The signals it has a use for; others never reach it."""
+
+    Config: ClassVar[type[ComponentConfig]] = ExporterConfig
+
+    @abstractmethod
+    def export(self, batch: Batch) -> None:
+        """Deliver the batch whole, or raise `Retryable` or `Permanent`."""
+
+
+class Extension(Component):
+    """Runs beside the pipelines and touches no telemetry."""

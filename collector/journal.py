@@ -1,0 +1,226 @@
+"""The file an outbox keeps: batches that wait, parcels on their way, names lately seen, dead letters.
+
+One SQLite file in WAL mode with ``synchronous=full``: what `Journal.add` returned from is on the disk.
+
+    batches       what waits, in order; ``parcel`` is null until sealed
+    recent        the ids lately taken, so that a request sent again is not stored again
+    dead_letters  what was refused for good, with the reason
+
+Not thread-safe: its owner calls it under one lock.
+"""
+
+import fcntl
+import sqlite3
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from collector.batch import Signal
+
+VERSION = 1
+REMEMBERED = 100_000
+"""How many batch ids are remembered to recognise a request that is sent again."""
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE batches (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL, signal TEXT NOT NULL,
+    rows INTEGER NOT NULL, size INTEGER NOT NULL, memory INTEGER NOT NULL,
+    parcel INTEGER, body BLOB
+);
+CREATE INDEX batches_by_parcel ON batches (parcel) WHERE parcel IS NOT NULL;
+CREATE TABLE recent (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL);
+CREATE TABLE dead_letters (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE, at REAL NOT NULL,
+    signal TEXT NOT NULL, rows INTEGER NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL
+);
+"""
+
+
+class JournalError(Exception):
+    """Says that the file cannot be used, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Describes one waiting batch: *size* is its bytes in the file, *memory* its bytes when loaded."""
+
+    seq: int
+    id: str
+    signal: Signal
+    rows: int
+    size: int
+    memory: int
+    parcel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """Is a batch about to be added; *body* is None in a journal that lives in memory."""
+
+    id: str
+    signal: Signal
+    rows: int
+    size: int
+    memory: int
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Is what an exporter refused for good: *at* in seconds since 1970, *body* as `Batch.dump` wrote it."""
+
+    id: str
+    at: float
+    signal: Signal
+    rows: int
+    reason: str
+    body: bytes
+
+
+class Journal:
+    """Opens the file at *path*, or a journal without a file when *path* is None."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._lock_file = _lock(path) if path else None
+        try:
+            self._connection = _open(path)
+            self.writer = self._read_writer()
+            self._recent = {row[0] for row in self._connection.execute("SELECT id FROM recent")}
+        except sqlite3.DatabaseError as error:
+            self._unlock()
+            raise JournalError(
+                f"{path}: the outbox file cannot be read ({error}); move it away to start with an empty outbox"
+            ) from error
+        except JournalError:
+            self._unlock()
+            raise
+        self._next_parcel = 1 + self._scalar("SELECT coalesce(max(value + 0), 0) FROM meta WHERE name = 'parcel'")
+
+    def knows(self, batch_id: str) -> bool:
+        """Say whether a batch of this id was taken lately."""
+        return batch_id in self._recent
+
+    def add(self, entries: Iterable[NewEntry]) -> list[Entry]:
+        """Write the batches not taken lately, all or none, and return them with their numbers once on disk."""
+        added = []
+        fresh: set[str] = set()
+        with self._connection as transaction:
+            for new in entries:
+                if new.id in self._recent or new.id in fresh:
+                    continue
+                fresh.add(new.id)
+                row = (new.id, new.signal, new.rows, new.size, new.memory, new.body)
+                cursor = transaction.execute(
+                    "INSERT INTO batches (id, signal, rows, size, memory, body) VALUES (?, ?, ?, ?, ?, ?)", row
+                )
+                transaction.execute("INSERT INTO recent (id) VALUES (?)", (new.id,))
+                seq = int(cursor.lastrowid or 0)
+                added.append(Entry(seq, new.id, new.signal, new.rows, new.size, new.memory))
+        self._recent |= fresh
+        if len(self._recent) > 2 * REMEMBERED:
+            self._forget()
+        return added
+
+    def waiting(self) -> list[Entry]:
+        """Return everything that was added and not finished, oldest first."""
+        rows = self._connection.execute("SELECT seq, id, signal, rows, size, memory, parcel FROM batches ORDER BY seq")
+        return [Entry(seq, id_, Signal(signal), *rest) for seq, id_, signal, *rest in rows]
+
+    def seal(self, entries: Sequence[Entry]) -> int:
+        """Bind the batches to one parcel for good and return its number, which is never used again."""
+        number = self._next_parcel
+        with self._connection as transaction:
+            transaction.executemany(
+                "UPDATE batches SET parcel = ? WHERE seq = ?", [(number, entry.seq) for entry in entries]
+            )
+            transaction.execute("INSERT OR REPLACE INTO meta VALUES ('parcel', ?)", (str(number),))
+        self._next_parcel = number + 1
+        return number
+
+    def body(self, seq: int) -> bytes:
+        """Return the dumped bytes of a waiting batch."""
+        row = self._connection.execute("SELECT body FROM batches WHERE seq = ?", (seq,)).fetchone()
+        return bytes(row[0] or b"") if row else b""
+
+    def finish(self, parcel: int) -> None:
+        """Forget a delivered parcel's batches."""
+        with self._connection as transaction:
+            transaction.execute("DELETE FROM batches WHERE parcel = ?", (parcel,))
+
+    def bury(self, letter: DeadLetter) -> None:
+        """Keep what was refused for good, once however often a replay finds it again."""
+        with self._connection as transaction:
+            transaction.execute(
+                "INSERT OR IGNORE INTO dead_letters (id, at, signal, rows, reason, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (letter.id, letter.at, letter.signal, letter.rows, letter.reason, letter.body),
+            )
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Return everything refused for good, oldest first."""
+        rows = self._connection.execute("SELECT id, at, signal, rows, reason, body FROM dead_letters ORDER BY seq")
+        return [DeadLetter(id_, at, Signal(signal), *rest) for id_, at, signal, *rest in rows]
+
+    def close(self) -> None:
+        """Close the file and let another process have it."""
+        self._connection.close()
+        self._unlock()
+
+    def _forget(self) -> None:
+        newest = self._scalar("SELECT max(seq) FROM recent")
+        with self._connection as transaction:
+            transaction.execute("DELETE FROM recent WHERE seq <= ?", (newest - REMEMBERED,))
+        self._recent = {row[0] for row in self._connection.execute("SELECT id FROM recent")}
+
+    def _read_writer(self) -> str:
+        row = self._connection.execute("SELECT value FROM meta WHERE name = 'writer'").fetchone()
+        return str(row[0])
+
+    def _scalar(self, query: str) -> int:
+        return int(self._connection.execute(query).fetchone()[0] or 0)
+
+    def _unlock(self) -> None:
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level="IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, VERSION):
+        connection.close()
+        raise JournalError(
+            f"{path}: the outbox file has format {version}, this genai-collector reads {VERSION}; "
+            "deliver it with the version that wrote it, or move it away"
+        )
+    if version == 0:
+        connection.execute("PRAGMA page_size = 8192")
+    connection.execute("PRAGMA journal_mode = wal")
+    connection.execute("PRAGMA synchronous = full")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    if version == 0:
+        connection.executescript(
+            f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('writer', '{uuid.uuid4().hex}');"
+            f" PRAGMA user_version = {VERSION}; COMMIT;"
+        )
+    return connection
+
+
+def _lock(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    file = path.with_name(path.name + ".lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise JournalError(
+            f"{path}: the outbox is used by another process; stop that one, or set another sending_queue.directory"
+        ) from error
+    return file

@@ -1,0 +1,95 @@
+"""Reads the body of an HTTP request without ever holding more than the limit, compressed or not."""
+
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+_PIECE = 64 * 1024
+_LONGEST_LINE = 4096
+_MOST_TRAILERS = 64
+_WINDOWS = {"gzip": 31, "deflate": 15, "zlib": 15}
+ENCODINGS = ("identity", *_WINDOWS)
+
+
+class TooLarge(Exception):
+    """Says that a body is larger than the limit, as sent or after decompression."""
+
+
+class Malformed(Exception):
+    """Says that a body is not what its headers promise."""
+
+
+class Stream(Protocol):
+    """Is the part of a buffered binary file that bodies are read with."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to *size* bytes, fewer only at the end."""
+
+    def readline(self, size: int, /) -> bytes:
+        """Return up to *size* bytes, the line end included."""
+
+
+def read_sized(stream: Stream, length: int, limit: int) -> bytes:
+    """Return the *length* bytes of a body with Content-Length; raise TooLarge or Malformed."""
+    if length > limit:
+        raise TooLarge(f"the body is {length} bytes long, more than the {limit} allowed")
+    return b"".join(_pieces(stream, length))
+
+
+def read_chunked(stream: Stream, limit: int) -> bytes:
+    """Return a body sent with Transfer-Encoding: chunked, trailers dropped; raise TooLarge or Malformed."""
+    body = bytearray()
+    while size := _chunk_size(_line(stream)):
+        if len(body) + size > limit:
+            raise TooLarge(f"the body is longer than the {limit} bytes allowed")
+        for piece in _pieces(stream, size):
+            body += piece
+        if _line(stream):
+            raise Malformed("a chunk is longer than its size says")
+    for _ in range(_MOST_TRAILERS):
+        if not _line(stream):
+            return bytes(body)
+    raise Malformed("the trailer has too many lines")
+
+
+def decompress(body: bytes, encoding: str, limit: int) -> bytes:
+    """Return the body without its Content-Encoding, one of `ENCODINGS`; raise TooLarge or Malformed."""
+    if encoding == "identity":
+        return body
+    inflater = zlib.decompressobj(_WINDOWS[encoding])
+    try:
+        plain = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise Malformed(f"the body is not {encoding}: {error}") from error
+    if len(plain) > limit:
+        raise TooLarge(f"the body is longer than the {limit} bytes allowed once decompressed")
+    if not inflater.eof or inflater.unused_data:
+        raise Malformed(f"the {encoding} body ends too {'late' if inflater.eof else 'early'}")
+    return plain
+
+
+def _pieces(stream: Stream, length: int) -> Iterator[bytes]:
+    while length:
+        piece = stream.read(min(length, _PIECE))
+        if not piece:
+            raise Malformed(f"the body ends {length} bytes too early")
+        length -= len(piece)
+        yield piece
+
+
+def _line(stream: Stream) -> bytes:
+    line = stream.readline(_LONGEST_LINE)
+    if not line.endswith(b"\r\n"):
+        raise Malformed("a line of the chunked body is too long or cut off")
+    return line[:-2]
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    try:
+        size = int(digits, 16)
+    except ValueError:
+        size = -1
+    if size < 0 or not digits.isalnum():
+        raise Malformed(f"{line[:20]!r} is not the size of a chunk")
+    return size

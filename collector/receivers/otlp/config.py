@@ -1,0 +1,104 @@
+"""The options of the OTLP receiver, under the OpenTelemetry Collector's names."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from collector.component import ComponentConfig
+from collector.units import Duration
+from collector.web.endpoint import Endpoint
+
+_MIB = 1024**2
+
+
+class KeepaliveServerParameters(ComponentConfig):
+    """Says how long connections live, and how dead ones are found. 0 means never."""
+
+    max_connection_idle: Duration = 0.0
+    """Close a connection that had no request for this long."""
+    max_connection_age: Duration = 0.0
+    """Close every connection after this long, so that clients spread over collectors anew."""
+    max_connection_age_grace: Duration = 0.0
+    """How much longer the requests of a connection that grew too old may run."""
+    time: Duration = 30.0
+    """Ping a silent client after this long. The Collector waits 2h; a hung client would hold a worker until then."""
+    timeout: Duration = 20.0
+    """Close the connection when a ping is not answered within this time."""
+
+
+class KeepaliveEnforcementPolicy(ComponentConfig):
+    """Says which clients ping too much; they are disconnected."""
+
+    min_time: Duration = 300.0
+    """The shortest time between two pings of a client."""
+    permit_without_stream: bool = False
+    """Whether a client without a running request may ping."""
+
+
+class KeepaliveConfig(ComponentConfig):
+    """Says when connections are pinged and closed."""
+
+    server_parameters: KeepaliveServerParameters = KeepaliveServerParameters()
+    enforcement_policy: KeepaliveEnforcementPolicy = KeepaliveEnforcementPolicy()
+
+
+class GrpcConfig(ComponentConfig):
+    """Says how OTLP/gRPC is served."""
+
+    endpoint: Endpoint = "localhost:4317"
+    """Where to listen, ``host:port``."""
+    max_recv_msg_size_mib: int = Field(64, ge=1, le=2047)
+    """The largest request in MiB, after decompression; larger ones get RESOURCE_EXHAUSTED."""
+    max_concurrent_streams: int = Field(100, ge=1)
+    """Requests that one connection may have open; the client holds back the others."""
+    workers: int = Field(8, ge=1)
+    """Requests handled at the same time; others wait, still unread, in their connections."""
+    keepalive: KeepaliveConfig = KeepaliveConfig()
+
+
+def _check_path(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} is not a path; start it with /")
+    return path
+
+
+class HttpConfig(ComponentConfig):
+    """Says how OTLP/HTTP is served."""
+
+    endpoint: Endpoint = "localhost:4318"
+    """Where to listen, ``host:port``."""
+    max_request_body_size: int = Field(64 * _MIB, ge=1)
+    """The largest request in bytes, after decompression; larger ones get 413."""
+    traces_url_path: Annotated[str, AfterValidator(_check_path)] = "/v1/traces"
+    """The path that takes spans."""
+    workers: int = Field(10, ge=1)
+    """Requests handled at the same time; others wait, still unread, in their connections."""
+    max_connections: int = Field(512, ge=1)
+    """Connections kept open while they wait for a request; more are closed."""
+    read_timeout: Duration = 30.0
+    """How long one request may take to arrive, headers and body; slower ones get 408."""
+    idle_timeout: Duration = 120.0
+    """How long a connection may wait for its next request."""
+
+
+def _defaults_for_null(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class Protocols(ComponentConfig):
+    """Names the protocols that are served. One written without options has its defaults, an absent one is off."""
+
+    grpc: Annotated[GrpcConfig | None, BeforeValidator(_defaults_for_null)] = None
+    http: Annotated[HttpConfig | None, BeforeValidator(_defaults_for_null)] = None
+
+
+class OtlpConfig(ComponentConfig):
+    """Says how applications and other collectors send OTLP."""
+
+    protocols: Annotated[Protocols, BeforeValidator(_defaults_for_null)] = Protocols()
+
+    @model_validator(mode="after")
+    def _serves_something(self) -> "OtlpConfig":
+        if self.protocols.grpc is None and self.protocols.http is None:
+            raise ValueError("no protocol is served; write 'grpc:', 'http:' or both under 'protocols:'")
+        return self

@@ -1,0 +1,106 @@
+"""The gRPC door: OTLP's TraceService on raw bytes, so that no protobuf object is ever built for a request."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from collector.receivers.otlp.config import GrpcConfig, KeepaliveConfig
+from collector.receivers.otlp.intake import Intake
+from collector.web.endpoint import cannot_listen, split
+
+_PACKAGE = "opentelemetry.proto.collector"
+_TRACES = f"{_PACKAGE}.trace.v1.TraceService"
+_NOT_YET = {
+    f"{_PACKAGE}.metrics.v1.MetricsService": "metrics",
+    f"{_PACKAGE}.logs.v1.LogsService": "logs",
+}
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_FOREVER_MS = 2**31 - 1
+
+
+class GrpcServer:
+    """Serves OTLP/gRPC until it is stopped."""
+
+    def __init__(self, config: GrpcConfig, intake: Intake, where: str) -> None:
+        self._config = config
+        self._intake = intake
+        self._where = where
+        self._server: grpc.Server | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self.port = 0
+
+    def start(self) -> None:
+        """Listen and serve; raise OSError when the address is taken."""
+        self._pool = ThreadPoolExecutor(self._config.workers, thread_name_prefix=self._where)
+        self._server = grpc.server(self._pool, options=_options(self._config))
+        self._server.add_generic_rpc_handlers((*self._handlers(),))
+        host, port = split(self._config.endpoint)
+        address = f"[{host}]:{port}" if ":" in host else f"{host or '0.0.0.0'}:{port}"  # noqa: S104 - as ':4317' says
+        try:
+            self.port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            self.stop(0)
+            raise cannot_listen(f"{self._where}: protocols.grpc.endpoint", self._config.endpoint, error) from error
+        self._server.start()
+
+    def stop(self, grace: float) -> None:
+        """Refuse new requests, give the running ones *grace* seconds, release the port."""
+        if self._server is not None:
+            self._server.stop(grace).wait(grace + 1)
+            self._server = None
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
+    def _handlers(self) -> list[grpc.GenericRpcHandler]:
+        export = grpc.unary_unary_rpc_method_handler(self._export)
+        handlers = [grpc.method_handlers_generic_handler(_TRACES, {"Export": export})]
+        for service, signal in _NOT_YET.items():
+            refuse = grpc.unary_unary_rpc_method_handler(_refuser(signal))
+            handlers.append(grpc.method_handlers_generic_handler(service, {"Export": refuse}))
+        return handlers
+
+    def _export(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        answer = self._intake.take(request)
+        body = answer.encode()
+        if answer.code:
+            context.set_trailing_metadata((("grpc-status-details-bin", body),))
+            context.abort(_CODES[answer.code], answer.text)
+        return body
+
+
+def _refuser(signal: str) -> "grpc._Behavior":
+    def refuse(_request: bytes, context: grpc.ServicerContext) -> None:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{signal} are not accepted yet by genai-collector; send traces")
+
+    return refuse
+
+
+def _options(config: GrpcConfig) -> list[tuple[str, int]]:
+    limit = config.max_recv_msg_size_mib * 1024**2
+    return [
+        # gRPC checks the limit on the compressed size, and again while it decompresses.
+        ("grpc.max_receive_message_length", limit),
+        ("grpc.max_concurrent_streams", config.max_concurrent_streams),
+        # Without this a second collector would silently share the port.
+        ("grpc.so_reuseport", 0),
+        *_keepalive_options(config.keepalive),
+    ]
+
+
+def _keepalive_options(config: KeepaliveConfig) -> list[tuple[str, int]]:
+    server, policy = config.server_parameters, config.enforcement_policy
+    durations = {
+        "grpc.max_connection_idle_ms": server.max_connection_idle,
+        "grpc.max_connection_age_ms": server.max_connection_age,
+        "grpc.max_connection_age_grace_ms": server.max_connection_age_grace,
+        "grpc.keepalive_time_ms": server.time,
+        "grpc.keepalive_timeout_ms": server.timeout,
+    }
+    return [
+        *((name, int(seconds * 1000) or _FOREVER_MS) for name, seconds in durations.items()),
+        ("grpc.http2.min_ping_interval_without_data_ms", int(policy.min_time * 1000)),
+        ("grpc.keepalive_permit_without_calls", int(policy.permit_without_stream)),
+        # A server that may not ping while nothing is sent could not find clients that died in a request.
+        ("grpc.http2.max_pings_without_data", 0),
+    ]

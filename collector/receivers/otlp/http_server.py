@@ -1,0 +1,251 @@
+"""The HTTP door: POST /v1/traces, protobuf or JSON, on a threaded server that a slow client cannot block."""
+
+import io
+import logging
+import math
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from threading import Thread
+from time import monotonic
+from typing import Any
+
+from cheroot.server import Gateway, HTTPConnection, HTTPServer
+from google.rpc.code_pb2 import Code
+
+from collector.receivers.otlp.body import ENCODINGS, Malformed, TooLarge, decompress, read_chunked, read_sized
+from collector.receivers.otlp.config import HttpConfig
+from collector.receivers.otlp.intake import Answer, Intake
+from collector.web.endpoint import cannot_listen, resolve
+
+_STATUS = {
+    Code.OK: "200 OK",
+    Code.INVALID_ARGUMENT: "400 Bad Request",
+    Code.RESOURCE_EXHAUSTED: "413 Content Too Large",
+    Code.INTERNAL: "500 Internal Server Error",
+    Code.UNAVAILABLE: "503 Service Unavailable",
+}
+_PROTOBUF = "application/x-protobuf"
+_JSON = "application/json"
+_TEXT = "text/plain; charset=utf-8"
+_HEADER_LIMIT = 64 * 1024
+_BACKLOG = 128
+_LINGER = 2.0
+_PIECE = 64 * 1024
+
+
+class OtlpHttpServer:
+    """Serves OTLP/HTTP until it is stopped."""
+
+    def __init__(self, config: HttpConfig, intake: Intake, where: str, log: Any) -> None:
+        self._config = config
+        self._intake = intake
+        self._where = where
+        self._log = log
+        self._server: _Server | None = None
+        self.port = 0
+
+    def start(self) -> None:
+        """Listen and serve; raise OSError when the address is taken."""
+        try:
+            server = _Server(self._config, self._intake, self._log)
+            server.prepare()
+        except OSError as error:
+            raise cannot_listen(f"{self._where}: protocols.http.endpoint", self._config.endpoint, error) from error
+        self._server = server
+        self.port = server.bind_addr[1]
+        Thread(target=server.serve, name=self._where, daemon=True).start()
+
+    def stop(self, grace: float) -> None:
+        """Refuse new requests, give the running ones *grace* seconds, release the port."""
+        if self._server is not None:
+            self._server.shutdown_timeout = grace
+            # The server would wait for ever for a request that never ends.
+            stopping = Thread(target=self._server.stop, daemon=True)
+            stopping.start()
+            stopping.join(grace + 1)
+            self._server = None
+
+
+class _TimedSocket(socket.SocketIO):
+    """Ends a request that is not whole by its deadline, however steadily its bytes drip in."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock, "rb")
+        self._timed = sock
+        self.deadline = math.inf
+        self.dry = False
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Fill *buffer* from the socket; raise TimeoutError after the deadline."""
+        if self.dry:
+            return None
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._timed.settimeout(left)
+        return super().readinto(buffer)
+
+
+class _Reader(io.BufferedReader):
+    """Is the reading side of a connection; faster than cheroot's own, which is written in Python."""
+
+    raw: _TimedSocket
+
+    def has_data(self) -> bool:
+        """Tell whether bytes of the next request are here already, without asking the socket."""
+        self.raw.dry = True
+        try:
+            return bool(self.peek(1))
+        finally:
+            self.raw.dry = False
+
+
+class _Connection(HTTPConnection):
+    """Is a connection whose every request has a deadline, and whose refusals reach a client that still sends."""
+
+    def __init__(self, server: "_Server", sock: socket.socket, makefile: Any) -> None:
+        super().__init__(server, sock, lambda *args: makefile(*args) if "w" in args[1] else _Reader(_TimedSocket(sock)))
+        self.read_timeout = server.config.read_timeout
+        self.unread = False
+
+    def communicate(self) -> bool:
+        """Serve one request; return whether the connection stays open."""
+        self.rfile.raw.deadline = monotonic() + self.read_timeout
+        stays = super().communicate()
+        if self.unread:
+            self._drain()
+        return bool(stays)
+
+    def _drain(self) -> None:
+        # Closing while the client sends would reset the connection, and the answer with it.
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+            self.rfile.raw.deadline = monotonic() + _LINGER
+            while self.rfile.read(_PIECE):
+                pass
+
+
+class _Server(HTTPServer):
+    """Is cheroot's server with our limits, logging to our log."""
+
+    ConnectionClass = _Connection
+    max_request_header_size = _HEADER_LIMIT
+    request_queue_size = _BACKLOG
+
+    def __init__(self, config: HttpConfig, intake: Intake, log: Any) -> None:
+        threads = config.workers
+        super().__init__(resolve(config.endpoint), _Gateway, threads, threads, server_name="genai-collector")
+        self.config = config
+        self.intake = intake
+        self.log = log
+        self.timeout = config.idle_timeout
+        self.keep_alive_conn_limit = config.max_connections
+
+    def process_conn(self, conn: _Connection) -> None:
+        """Give a readable connection to a worker; a new one, silent as yet, waits without one."""
+        if conn.last_used is not None:
+            super().process_conn(conn)
+        elif self.can_add_keepalive_connection:
+            self.put_conn(conn)
+        else:
+            conn.close()
+
+    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+        """Log what the server has to say; what a client did wrong concerns only the client."""
+        if level >= logging.ERROR:
+            self.log.error("HTTP server failed", reason=msg, exc_info=traceback)
+
+
+class _Refusal(Exception):
+    """Says that a request is not taken, before its spans are looked at."""
+
+    def __init__(self, status: str, code: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers
+
+
+class _Gateway(Gateway):
+    """Answers one request."""
+
+    def respond(self) -> None:
+        """Read the request, hand it to the intake and send the answer."""
+        json = self._media_type() == _JSON
+        try:
+            self._check_head()
+            body = self._read()
+        except _Refusal as refusal:
+            self._send(refusal.status, Answer(refusal.code, str(refusal)), refusal.headers)
+        else:
+            answer = self.req.server.intake.take(body, json=json)
+            self._send(_STATUS[answer.code], answer, _retry_header(answer))
+
+    def _check_head(self) -> None:
+        path, served = self.req.path.decode("latin-1"), self.req.server.config.traces_url_path
+        if path != served:
+            signal = {"/v1/metrics": "metrics", "/v1/logs": "logs"}.get(path)
+            what = f"{signal} are not accepted yet by genai-collector" if signal else f"nothing is served at {path}"
+            raise _Refusal("404 Not Found", Code.NOT_FOUND, f"{what}; send traces to {served}")
+        if self.req.method != b"POST":
+            method = self.req.method.decode("latin-1")
+            text = f"{method} is not allowed here; use POST"
+            raise _Refusal("405 Method Not Allowed", Code.UNIMPLEMENTED, text, Allow="POST")
+        if self._media_type() not in (_PROTOBUF, _JSON):
+            text = f"Content-Type {self._media_type()!r} is not supported; use {_PROTOBUF} or {_JSON}"
+            raise _Refusal("415 Unsupported Media Type", Code.INVALID_ARGUMENT, text)
+        if self._encoding() not in ENCODINGS:
+            text = f"Content-Encoding {self._encoding()!r} is not supported; use one of {', '.join(ENCODINGS)}"
+            headers = {"Accept-Encoding": ", ".join(ENCODINGS)}
+            raise _Refusal("415 Unsupported Media Type", Code.INVALID_ARGUMENT, text, **headers)
+
+    def _read(self) -> bytes:
+        limit = self.req.server.config.max_request_body_size
+        try:
+            if self.req.chunked_read:
+                body = read_chunked(self.req.conn.rfile, limit)
+            else:
+                body = read_sized(self.req.rfile, self._length(), limit)
+            self._whole = True
+            return decompress(body, self._encoding(), limit)
+        except TooLarge as error:
+            text = f"{error}; send smaller batches"
+            raise _Refusal(_STATUS[Code.RESOURCE_EXHAUSTED], Code.RESOURCE_EXHAUSTED, text) from error
+        except Malformed as error:
+            raise _Refusal(_STATUS[Code.INVALID_ARGUMENT], Code.INVALID_ARGUMENT, str(error)) from error
+
+    def _send(self, status: str, answer: Answer, headers: Mapping[str, str]) -> None:
+        media = self._media_type()
+        known = media in (_PROTOBUF, _JSON)
+        body = answer.encode(json=media == _JSON) if known else answer.text.encode()
+        if not self._whole and (self.req.chunked_read or self._length()):
+            self.req.close_connection = True
+            self.req.conn.unread = True
+        fields = {"Content-Type": media if known else _TEXT, "Content-Length": str(len(body)), **headers}
+        self.req.status = status.encode()
+        self.req.outheaders = [(name.encode(), value.encode()) for name, value in fields.items()]
+        self.req.ensure_headers_sent()
+        if body:
+            self.req.write(body)
+
+    _whole = False
+
+    def _header(self, name: bytes) -> str:
+        return self.req.inheaders.get(name, b"").decode("latin-1").strip().lower()
+
+    def _media_type(self) -> str:
+        return self._header(b"Content-Type").partition(";")[0].strip()
+
+    def _encoding(self) -> str:
+        return self._header(b"Content-Encoding") or "identity"
+
+    def _length(self) -> int:
+        # cheroot has read it as a number before, a negative one included.
+        return max(int(self._header(b"Content-Length") or 0), 0)
+
+
+def _retry_header(answer: Answer) -> Mapping[str, str]:
+    if answer.retry_after is None:
+        return {}
+    return {"Retry-After": str(max(1, math.ceil(answer.retry_after)))}

@@ -1,0 +1,192 @@
+"""The running collector: everything a configuration names, started back to front and stopped front to back.
+
+start   extensions, exporters, receivers     (nothing is received before it can be kept)
+stop    receivers, exporters, extensions     (nothing is closed before it is drained)
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from threading import Event
+from time import monotonic
+from types import FrameType
+from typing import Any, cast
+
+import structlog
+from prometheus_client import start_http_server
+
+from collector.batch import Batch, Signal
+from collector.component import Component, Consume, Exporter, ExporterConfig, Extension, Host, Processor, Receiver
+from collector.config import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
+from collector.errors import Permanent
+from collector.outbox import Direct, Outbox, Outlet
+from collector.pipeline import Pipeline, fan_out
+from collector.telemetry import Metrics
+
+SHUTDOWN_SECONDS = 20.0
+"""How long the outboxes may deliver after the receivers stopped; what remains stays on disk."""
+
+
+class StartError(Exception):
+    """Says which component could not start, and why."""
+
+
+class Service:
+    """Builds, runs and stops what a `Configuration` describes."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.metrics = Metrics()
+        self.log: Any = structlog.get_logger()
+        self.extensions: dict[str, Extension] = {
+            id_: cast(Extension, self._make(configuration.extensions[id_])) for id_ in configuration.service_extensions
+        }
+        self.outlets: dict[str, Outlet] = {
+            id_: _outlet(cast(Exporter, self._make(configuration.exporters[id_])))
+            for id_ in self._named(lambda pipeline: pipeline.exporters)
+        }
+        self.pipelines: dict[str, Pipeline] = {
+            spec.id: self._pipeline(spec) for spec in configuration.pipelines.values()
+        }
+        self.receivers: dict[str, Receiver] = {
+            id_: cast(Receiver, self._make(configuration.receivers[id_], self._consumer(id_)))
+            for id_ in self._named(lambda pipeline: pipeline.receivers)
+        }
+        self._stops: list[Callable[[], None]] = []
+        self._deadline = 0.0
+
+    # ------------------------------------------------------------------ building
+
+    def _named(self, part: Callable[[PipelineSpec], tuple[str, ...]]) -> list[str]:
+        """Return the ids that the pipelines name, each once, in order."""
+        return list(dict.fromkeys(id_ for pipeline in self.configuration.pipelines.values() for id_ in part(pipeline)))
+
+    def _make(self, spec: ComponentSpec, *more: object) -> Component:
+        return spec.cls(spec.config, Host(spec.id, self.metrics), *more)
+
+    def _pipeline(self, spec: PipelineSpec) -> Pipeline:
+        made = [cast(Processor, self._make(self.configuration.processors[id_])) for id_ in spec.processors]
+        return Pipeline(spec.id, made, [self.outlets[id_] for id_ in spec.exporters])
+
+    def _consumer(self, receiver: str) -> Consume:
+        """Return what the receiver hands its batches to: the pipelines of the batch's signal that name it."""
+        consumers: Mapping[Signal, list[Consume]] = {one: [] for one in Signal}
+        for spec in self.configuration.pipelines.values():
+            if receiver in spec.receivers:
+                consumers[spec.signal].append(self.pipelines[spec.id].consume)
+        by_signal = {one: fan_out(found) for one, found in consumers.items() if found}
+
+        def consume(batch: Batch) -> None:
+            target = by_signal.get(batch.signal)
+            if target is None:
+                raise Permanent(f"no pipeline takes {batch.signal} from receiver {receiver}")
+            target(batch)
+
+        return consume
+
+    # ------------------------------------------------------------------ life
+
+    def start(self) -> None:
+        """Start everything, or stop what was started and raise `StartError`."""
+        self._start("telemetry", self._start_metrics, lambda: None)
+        for id_, extension in self.extensions.items():
+            self._start(f"extension {id_}", extension.start, extension.stop)
+        for id_, outlet in self.outlets.items():
+            self._start(f"exporter {id_}", outlet.start, self._draining(outlet))
+        for pipeline in self.pipelines.values():
+            for processor in pipeline.processors:
+                self._start(f"processor {processor.host.id}", processor.start, processor.stop)
+        for id_, receiver in self.receivers.items():
+            self._start(f"receiver {id_}", receiver.start, receiver.stop)
+
+    def _start(self, name: str, start: Callable[[], None], stop: Callable[[], None]) -> None:
+        self._stops.append(stop)
+        try:
+            start()
+        except Exception as error:
+            self.stop()
+            raise StartError(f"{name} cannot start: {error}") from error
+
+    def _draining(self, outlet: Outlet) -> Callable[[], None]:
+        return lambda: outlet.stop(max(0.0, self._deadline - monotonic()))
+
+    def stop(self) -> None:
+        """Stop everything that was started, last first; one failure does not keep the others running."""
+        self._deadline = monotonic() + SHUTDOWN_SECONDS
+        while self._stops:
+            try:
+                self._stops.pop()()
+            except Exception:
+                self.log.exception("a component could not stop")
+
+    def run(self) -> int:
+        """Start, wait for SIGINT or SIGTERM, drain, and return the exit code: 0, or 1 when something cannot start."""
+        configure_logging(self.configuration.telemetry)
+        self.log.info("Starting genai-collector...")
+        asked = Event()
+        previous = {number: signal.signal(number, _asker(asked)) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self.start()
+            self.log.info("Everything is ready. Begin running and processing data.")
+            asked.wait()
+            self.log.info("Starting shutdown...")
+            self.stop()
+            self.log.info("Shutdown complete.")
+        except StartError as error:
+            self.log.error(str(error))  # noqa: TRY400 - the message is for the user, not the stack
+            return 1
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        return 0
+
+    def _start_metrics(self) -> None:
+        telemetry = self.configuration.telemetry.metrics
+        if telemetry.level == "none":
+            return
+        host, _, port = telemetry.address.rpartition(":")
+        server, thread = start_http_server(int(port), host, self.metrics.registry)
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        self._stops.append(stop)
+
+
+def _outlet(exporter: Exporter) -> Outlet:
+    config: ExporterConfig = exporter.config
+    return Outbox(exporter) if config.sending_queue.enabled else Direct(exporter)
+
+
+def _asker(asked: Event) -> Callable[[int, FrameType | None], None]:
+    """Return a signal handler: the first signal asks for an orderly end, the second ends at once."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if asked.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        asked.set()
+
+    return handle
+
+
+def configure_logging(telemetry: TelemetryConfig) -> None:
+    """Make every log line a fact with its keys on standard error, as text or as JSON."""
+    levels = {"debug": 10, "info": 20, "warn": 30, "error": 40}
+    plain = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if telemetry.logs.encoding == "json":
+        ending: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        ending = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[*plain, *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(levels[telemetry.logs.level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

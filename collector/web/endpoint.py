@@ -1,0 +1,41 @@
+"""Addresses that the collector listens on, written ``host:port`` as the OpenTelemetry Collector does."""
+
+import socket
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+EVERY_INTERFACE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - to warn about it, not to listen there
+
+
+def split(endpoint: str) -> tuple[str, int]:
+    """Return host and port of ``host:port``; raise ValueError for anything else. IPv6 hosts stand in brackets."""
+    host, colon, port = endpoint.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not port.isdecimal() or int(port) > 65_535 or (":" in host and not bracketed):
+        raise ValueError(f"{endpoint!r} is not host:port; write it like localhost:4317 or [::1]:4317")
+    return host[1:-1] if bracketed else host, int(port)
+
+
+def _check(endpoint: str) -> str:
+    split(endpoint)
+    return endpoint
+
+
+Endpoint = Annotated[str, AfterValidator(_check)]
+"""``host:port``; port 0 lets the system choose a free one."""
+
+
+def resolve(endpoint: str) -> tuple[str, int]:
+    """Return the numeric address to listen on, IPv4 before IPv6; raise OSError for an unknown host."""
+    host, port = split(endpoint)
+    found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)  # noqa: S104 - as ':4318' says
+    address = min(found, key=lambda info: info[0] != socket.AF_INET)[4]
+    return str(address[0]), int(address[1])
+
+
+def cannot_listen(where: str, endpoint: str, reason: object) -> OSError:
+    """Return the error that tells a user that an address of the configuration cannot be had."""
+    return OSError(
+        f"{where}: cannot listen on {endpoint}: {reason}; stop the process that uses it or set another endpoint"
+    )

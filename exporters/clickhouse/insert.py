@@ -1,0 +1,27 @@
+"""Rows for one ClickHouse table: what a batch becomes before it is sent.
+
+Columns of ClickHouse type JSON (``resource``, ``scope``) are strings of JSON text here. They must not go straight into
+the table in Arrow form: ClickHouse then converts them with its default settings, so that texts like ``2024-01-02``
+become dates and repeated paths are refused. ``INSERT INTO t (...) SELECT ... FROM input('..., resource String, ...')``
+(``file(...)`` in chDB) with the type String declared converts them under the settings of the query.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Rows for one table.
+
+    *table* is the full name, ``signoz_traces.distributed_signoz_index_v3`` for example; *rows* has exactly the
+    columns of the insert. *sources* holds for each row the number of the row of ``batch.main`` that it was made
+    from; it is None for side tables, whose rows may be repeated without harm.
+    """
+
+    table: str
+    rows: pa.RecordBatch
+    sources: npt.NDArray[np.int64] | None

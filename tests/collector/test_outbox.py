@@ -1,0 +1,376 @@
+"""The outbox: taken means kept, sealed means repeatable, refused means remembered."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.batch import Batch, Signal
+from collector.component import BatchConfig, Exporter, ExporterConfig, Host, RetryConfig, SendingQueueConfig
+from collector.errors import Permanent, Retryable
+from collector.journal import DeadLetter, Entry, Journal, JournalError
+from collector.outbox import Outbox
+from tests.batches import names_of, spans
+
+
+class Recorder(Exporter):
+    """Keeps what it is given, unless *answer* raises."""
+
+    consumes = frozenset({Signal.TRACES})
+
+    def __init__(self, config: ExporterConfig, host: Host) -> None:
+        super().__init__(config, host)
+        self.sent: list[Batch] = []
+        self.tried: list[Batch] = []
+        self.answer: Callable[[Batch], None] = lambda batch: None
+        self.called = Event()
+
+    def export(self, batch: Batch) -> None:
+        self.tried.append(batch)
+        try:
+            self.answer(batch)
+            self.sent.append(batch)
+        finally:
+            self.called.set()
+
+    @property
+    def names(self) -> list[str]:
+        return [name for batch in self.sent for name in names_of(batch)]
+
+
+def config(folder: Path, **queue: object) -> ExporterConfig:
+    batch = BatchConfig(flush_timeout=0.01, min_size=8, max_size=10)
+    return ExporterConfig(
+        sending_queue=SendingQueueConfig(directory=str(folder), **{"batch": batch, **queue}),
+        retry_on_failure=RetryConfig(initial_interval=0.01, max_interval=0.02),
+    )
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., tuple[Outbox, Recorder]]]:
+    made: list[Outbox] = []
+
+    def make(**queue: object) -> tuple[Outbox, Recorder]:
+        recorder = Recorder(config(tmp_path, **queue), Host("recorder/1"))
+        outbox = Outbox(recorder)
+        made.append(outbox)
+        return outbox, recorder
+
+    yield make
+    for outbox in made:
+        outbox.stop(0)
+
+
+def waiting(folder: Path) -> list[Entry]:
+    with closing(Journal(folder / "recorder_1.sqlite")) as journal:
+        return journal.waiting()
+
+
+def dead_letter(folder: Path, name: str = "recorder_1") -> DeadLetter:
+    with closing(Journal(folder / f"{name}.sqlite")) as journal:
+        [letter] = journal.dead_letters()
+        return letter
+
+
+def down(_: Batch) -> None:
+    raise Retryable("the other side is down")
+
+
+def test_delivers_in_order_and_keeps_nothing_behind(make, tmp_path):
+    outbox, recorder = make()
+    outbox.start()
+    for number in range(25):
+        outbox.put([spans(f"span {number}")])
+    outbox.stop(10)
+
+    assert [f"span {number}" for number in range(25)] == recorder.names
+    assert waiting(tmp_path) == []
+    assert max(batch.rows for batch in recorder.sent) <= 10
+
+
+def test_what_was_taken_is_on_disk_before_put_returns(make, tmp_path):
+    outbox, recorder = make()
+    recorder.answer = down
+    outbox.start()
+    outbox.put([spans("a", "b")])
+
+    connection = sqlite3.connect(tmp_path / "recorder_1.sqlite")
+    stored = connection.execute("SELECT rows FROM batches").fetchall()
+    connection.close()
+    assert stored == [(2,)]
+
+
+def test_an_undelivered_parcel_is_sent_again_after_a_restart_under_the_same_name_with_the_same_rows(make):
+    outbox, recorder = make()
+    recorder.answer = down
+    outbox.start()
+    outbox.put([spans("a")])
+    outbox.put([spans("b")])
+    recorder.called.wait(5)
+    outbox.stop(0)
+    first = recorder.tried[0]
+
+    later, again = make()
+    later.start()
+    later.put([spans("c")])
+    later.stop(10)
+
+    assert first.id == again.sent[0].id
+    assert names_of(first) == names_of(again.sent[0])
+    assert again.names == ["a", "b", "c"]
+
+
+def test_a_request_that_is_sent_again_is_kept_once_even_after_a_restart(make):
+    outbox, recorder = make()
+    outbox.start()
+    outbox.put([spans("a")])
+    outbox.put([spans("a")])
+    outbox.stop(10)
+    assert recorder.names == ["a"]
+
+    later, again = make()
+    later.start()
+    later.put([spans("a"), spans("b")])
+    later.stop(10)
+    assert again.names == ["b"]
+
+
+def test_parcel_numbers_are_never_used_twice(make):
+    ids = []
+    for name in "abc":
+        outbox, recorder = make()
+        outbox.start()
+        outbox.put([spans(name)])
+        outbox.stop(10)
+        ids += [batch.id for batch in recorder.sent]
+
+    assert len(set(ids)) == 3
+
+
+def test_a_full_outbox_asks_to_come_back_later_and_forgets_nothing(make):
+    outbox, recorder = make(queue_size=3000)
+    recorder.answer = down
+    outbox.start()
+    taken = []
+    with pytest.raises(Retryable, match="full") as refusal:
+        for number in range(100):
+            outbox.put([spans(f"span {number}")])
+            taken.append(f"span {number}")
+    assert refusal.value.after
+    assert taken
+
+    recorder.answer = lambda batch: None
+    outbox.stop(10)
+    rest, later = make()
+    rest.start()
+    rest.stop(10)
+    assert taken == recorder.names + later.names
+
+
+def test_poison_is_found_and_kept_with_its_reason_and_the_rest_is_delivered(make, tmp_path):
+    outbox, recorder = make()
+
+    def refuse(batch: Batch) -> None:
+        if "poison" in names_of(batch):
+            raise Permanent("it does not fit")
+
+    recorder.answer = refuse
+    outbox.start()
+    outbox.put([spans("a", "b", "poison", "c", "d", "e")])
+    outbox.stop(10)
+
+    assert recorder.names == ["a", "b", "c", "d", "e"]
+    letter = dead_letter(tmp_path)
+    assert names_of(Batch.load(letter.body)) == ["poison"]
+    assert letter.reason == "it does not fit"
+
+
+def test_an_exporter_that_knows_the_poison_rows_is_believed(make, tmp_path):
+    outbox, recorder = make()
+
+    def refuse(batch: Batch) -> None:
+        raise Permanent("bad rows", rows=[1, 3])
+
+    recorder.answer = refuse
+    outbox.start()
+    outbox.put([spans("a", "b", "c", "d")])
+    outbox.stop(10)
+
+    assert len(recorder.tried) == 1
+    letter = dead_letter(tmp_path)
+    assert names_of(Batch.load(letter.body)) == ["b", "d"]
+    assert outbox.host.metrics.value("otelcol_exporter_sent_spans", exporter="recorder/1") == 2
+
+
+def test_a_bug_in_the_exporter_ends_in_a_dead_letter_not_in_a_dead_thread(make, tmp_path):
+    outbox, recorder = make()
+
+    def fail(batch: Batch) -> None:
+        if names_of(batch)[0] == "a":
+            raise ZeroDivisionError
+
+    recorder.answer = fail
+    outbox.start()
+    outbox.put([spans("a")])
+    recorder.called.wait(5)
+    outbox.put([spans("b")])
+    outbox.stop(10)
+
+    assert recorder.names == ["b"]
+    letter = dead_letter(tmp_path)
+    assert "ZeroDivisionError" in letter.reason
+
+
+def test_a_flipped_bit_is_a_dead_letter(make, tmp_path):
+    outbox, recorder = make()
+    recorder.answer = down
+    outbox.start()
+    outbox.put([spans("a")])
+    outbox.stop(0)
+    connection = sqlite3.connect(tmp_path / "recorder_1.sqlite")
+    body = bytearray(connection.execute("SELECT body FROM batches").fetchone()[0])
+    body[len(body) // 2] ^= 1
+    connection.execute("UPDATE batches SET body = ?", (bytes(body),))
+    connection.commit()
+    connection.close()
+
+    later, again = make()
+    later.start()
+    later.put([spans("b")])
+    later.stop(10)
+
+    assert again.names == ["b"]
+    letter = dead_letter(tmp_path)
+    assert "checksum" in letter.reason
+    assert bytes(body) == letter.body
+
+
+def test_giving_up_after_the_time_the_user_set_is_a_dead_letter(tmp_path):
+    settings_ = config(tmp_path).model_copy(
+        update={"retry_on_failure": RetryConfig(initial_interval=0.01, max_interval=0.01, max_elapsed_time=0.05)}
+    )
+    recorder = Recorder(settings_, Host("recorder"))
+    recorder.answer = down
+    outbox = Outbox(recorder)
+    outbox.start()
+    outbox.put([spans("a")])
+    while not outbox.host.metrics.value("otelcol_exporter_send_failed_spans", exporter="recorder"):
+        recorder.called.wait(0.01)
+    outbox.stop(10)
+
+    letter = dead_letter(tmp_path, "recorder")
+    assert letter.reason.startswith("given up after")
+
+
+def test_a_second_process_is_told_so(make, tmp_path):
+    outbox, _ = make()
+    outbox.start()
+
+    with pytest.raises(JournalError, match="used by another process"):
+        Journal(tmp_path / "recorder_1.sqlite")
+
+
+def test_a_damaged_file_is_told_with_what_to_do(tmp_path):
+    path = tmp_path / "x.sqlite"
+    path.write_bytes(b"this is no database at all" * 100)
+
+    with pytest.raises(JournalError, match="move it away"):
+        Journal(path)
+
+
+def test_a_file_of_a_later_version_is_not_touched(tmp_path):
+    path = tmp_path / "x.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    with pytest.raises(JournalError, match="format 99"):
+        Journal(path)
+
+
+def test_a_disk_that_fails_asks_the_client_to_come_back(make):
+    outbox, recorder = make()
+    outbox.start()
+    outbox._opened._connection.execute("PRAGMA max_page_count = 1")
+
+    with pytest.raises(Retryable, match="full"):
+        outbox.put([spans(*(os.urandom(500).hex() for _ in range(200)))])
+
+    outbox._opened._connection.execute("PRAGMA max_page_count = 1000000")
+    outbox.put([spans("a")])
+    outbox.stop(10)
+    assert recorder.names == ["a"]
+
+
+def test_the_memory_queue_writes_nothing_and_delivers_the_same(make, tmp_path):
+    outbox, recorder = make(storage="memory")
+    outbox.start()
+    for number in range(25):
+        outbox.put([spans(f"span {number}")])
+    outbox.stop(10)
+
+    assert [f"span {number}" for number in range(25)] == recorder.names
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_clients_at_once_lose_and_double_nothing(make):
+    outbox, recorder = make()
+    outbox.start()
+
+    def client(number: int) -> None:
+        for turn in range(20):
+            outbox.put([spans(f"{number}.{turn}")])
+
+    threads = [Thread(target=client, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    outbox.stop(10)
+
+    assert sorted(f"{number}.{turn}" for number in range(8) for turn in range(20)) == sorted(recorder.names)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(["ok", "retry", "stop"])), max_size=12))
+def test_whatever_the_other_side_answers_everything_arrives_once(tmp_path_factory, steps):
+    folder = tmp_path_factory.mktemp("outbox")
+    received: dict[str, list[str]] = {}
+    expected = []
+    outbox = None
+    answers = iter([])
+
+    def answer(batch: Batch) -> None:
+        received[batch.id] = names_of(batch)
+        if next(answers, "ok") == "retry":
+            raise Retryable("the answer was lost")
+
+    for number, (rows, step) in enumerate(steps):
+        if outbox is None:
+            recorder = Recorder(config(folder), Host("recorder"))
+            recorder.answer = answer
+            outbox = Outbox(recorder)
+            outbox.start()
+        answers = iter([step])
+        batch = spans(*(f"{number}.{row}" for row in range(rows)))
+        outbox.put([batch])
+        expected += names_of(batch)
+        if step == "stop":
+            outbox.stop(0)
+            outbox = None
+    if outbox is not None:
+        outbox.stop(0)
+    answers = iter([])
+    recorder = Recorder(config(folder), Host("recorder"))
+    recorder.answer = answer
+    outbox = Outbox(recorder)
+    outbox.start()
+    outbox.stop(10)
+
+    assert sorted(expected) == sorted(name for names in received.values() for name in names)

@@ -1,0 +1,120 @@
+"""What a client was told is kept is kept, once, whenever the process dies."""
+
+import random
+import time
+from threading import Event, Thread
+
+import grpc
+import pytest
+
+from tests.requests import Call, request
+from tests.running import Collector
+
+SPANS = "SELECT span_id, count() AS n FROM signoz_traces.distributed_signoz_index_v3 GROUP BY span_id"
+SUMMARIES = "SELECT sum(num_spans) AS n FROM signoz_traces.distributed_trace_summary"
+ROLLUPS = """
+SELECT toString(sum(calls)) AS calls, toString(sum(errors)) AS errors, toString(sum(input_tokens)) AS input_tokens,
+       toString(sum(output_tokens)) AS output_tokens, toString(sum(cache_read_tokens)) AS cached_tokens,
+       toString(sum(duration_nano)) AS duration, toString(sum(arraySum(mapValues(duration_buckets)))) AS in_buckets
+FROM signoz_genai.distributed_rollup_1m
+"""
+
+
+class Client(Thread):
+    """Sends requests as an SDK does: the same bytes again until the collector says OK."""
+
+    def __init__(self, collector: Collector, seed: int, stop: Event) -> None:
+        super().__init__()
+        self.collector, self.chance, self.halt = collector, random.Random(seed), stop
+        self.acknowledged: list[Call] = []
+        self.sent: list[Call] = []
+
+    def run(self) -> None:
+        with self.collector.exporting() as export:
+            while not self.halt.is_set():
+                data, calls = request(self.chance.choice([1, 7, 60]), self.chance)
+                self.sent += calls
+                while not self.halt.is_set():
+                    try:
+                        export(data)
+                    except grpc.RpcError:
+                        time.sleep(0.02)
+                    else:
+                        self.acknowledged += calls
+                        break
+
+
+def check(collector: Collector, clients: list[Client]) -> None:
+    """Compare what is stored with what was acknowledged."""
+    acknowledged = {call.span_id for client in clients for call in client.acknowledged}
+    sent = {call.span_id: call for client in clients for call in client.sent}
+    rows, [summary], [rollup] = collector.query(SPANS, SUMMARIES, ROLLUPS)
+    stored = {row["span_id"]: int(row["n"]) for row in rows}
+
+    assert acknowledged
+    assert acknowledged - set(stored) == set(), "lost"
+    assert {span: n for span, n in stored.items() if n != 1} == {}, "doubled"
+    assert set(stored) <= set(sent), "invented"
+    assert int(summary["n"]) == len(stored)
+    calls = [sent[span] for span in stored]
+    assert rollup == {
+        "calls": str(len(calls)),
+        "errors": str(sum(call.error for call in calls)),
+        "input_tokens": str(sum(call.input_tokens for call in calls)),
+        "output_tokens": str(sum(call.output_tokens for call in calls)),
+        "cached_tokens": str(sum(call.cached_tokens for call in calls)),
+        "duration": str(sum(call.duration for call in calls)),
+        "in_buckets": str(len(calls)),
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_random_moments_under_load(tmp_path, seed):
+    chance = random.Random(seed)
+    collector = Collector(tmp_path)
+    stop = Event()
+    clients = [Client(collector, chance.getrandbits(32), stop) for _ in range(4)]
+    collector.start()
+    for client in clients:
+        client.start()
+    for _ in range(5):
+        time.sleep(chance.uniform(0.05, 1.5))
+        collector.kill()
+        collector.start()
+    time.sleep(0.5)
+    stop.set()
+    for client in clients:
+        client.join()
+
+    assert collector.stop() == 0, collector.text
+    check(collector, clients)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "decode.decode:after:2",
+        "Journal.add:before:2",
+        "Journal.add:after:2",
+        "Journal.seal:before:1",
+        "Journal.seal:after:2",
+        "ClickhouseExporter.export:before:2",
+        "ClickhouseExporter.export:after:1",
+        "ClickhouseExporter.export:after:2",
+        "Journal.finish:after:1",
+    ],
+)
+def test_killed_at_a_named_point(tmp_path, point):
+    collector = Collector(tmp_path, module="tests.dying")
+    stop = Event()
+    client = Client(collector, 7, stop)
+    collector.start(DIE_AT=point)
+    client.start()
+    assert collector.wait() == -9, collector.text
+    collector.start()
+    time.sleep(0.3)
+    stop.set()
+    client.join()
+
+    assert collector.stop() == 0, collector.text
+    check(collector, [client])
