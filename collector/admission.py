@@ -33,4 +33,4 @@ def admit(batch: Batch) -> Admitted:
     rows = np.flatnonzero(placed.to_numpy(zero_copy_only=False))
     rejected = batch.rows - len(rows)
     reason = f"{rejected} spans rejected: start_time_unix_nano is 0 or 2^63 and more; set it to nanoseconds since 1970"
-    return Admitted(batch.take(rows), rejected, reason)
+    return Admitted(batch.take(rows.tolist()), rejected, reason)

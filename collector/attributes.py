@@ -91,16 +91,28 @@ class Attributes:
 
     def counts(self, positions: Positions) -> pa.Int64Array:
         """Return whole numbers of zero or more at *positions*; null for NaN, fractions, negatives and other text."""
-        if not (positions >= 0).any():
-            return pa.nulls(len(positions), pa.int64())
-        ints = self.member("int_value", positions)
-        if ints.null_count:
-            other = self.numbers(positions)
-            array = np.nan_to_num(np.asarray(other.fill_null(float("nan"))), nan=-1.0, posinf=-1.0, neginf=-1.0)
+        whole = self.naturals(positions)
+        return pa.array(whole, mask=whole < 0)
+
+    def naturals(self, positions: Positions) -> npt.NDArray[np.int64]:
+        """Return what `counts` does as numpy integers (shape as given), with -1 for null."""
+        if not len(self._naturals):
+            return np.full(positions.shape, -1, dtype=np.int64)
+        found = np.where(positions >= 0, self._naturals[positions], -1)
+        others = np.flatnonzero((positions >= 0) & (found < 0))
+        if len(others):
+            array = np.nan_to_num(np.asarray(self.numbers(positions.ravel()[others]).fill_null(-1.0)), nan=-1.0)
             whole = (array >= 0) & (array == np.floor(array)) & (array < 2.0**63)
-            rounded = pa.array(np.where(whole, array, 0).astype(np.int64), mask=~whole)
-            ints = pc.coalesce(ints, rounded)
-        return pc.if_else(pc.fill_null(pc.greater_equal(ints, 0), False), ints, pa.scalar(None, pa.int64()))
+            found.flat[others] = np.where(whole, array, -1).astype(np.int64)
+        return found
+
+    @cached_property
+    def _naturals(self) -> npt.NDArray[np.int64]:
+        """The integer of each attribute, negative where it is none or negative."""
+        ints = self.values.field("int_value")
+        if self.values.null_count:
+            ints = pc.if_else(self.values.is_valid(), ints, pa.scalar(None, pa.int64()))
+        return np.asarray(pc.fill_null(ints, -1))
 
 
 def attributes_of(batch: Batch) -> Attributes:

@@ -8,7 +8,6 @@
 Rows are never Python objects here; a table is an Arrow record batch whose columns `collector.schema` declares.
 """
 
-import hashlib
 import json
 import struct
 import zlib
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ MAIN_TABLE: Mapping[Signal, str] = MappingProxyType(
 
 def content_id(*parts: bytes) -> str:
     """Return the 32 hex digits that name these bytes: equal bytes, equal name."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = xxhash.xxh3_128()
     for part in parts:
         digest.update(part)
     return digest.hexdigest()

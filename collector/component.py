@@ -58,12 +58,14 @@ class SendingQueueConfig(ComponentConfig):
     queue_size: int = 2 * 1024**3
     """Bytes that may wait; more is refused with UNAVAILABLE until there is room again."""
     batch: BatchConfig = BatchConfig()
+    """How much travels together."""
 
 
 class RetryConfig(ComponentConfig):
     """Says how a failed delivery is tried again; a delay the server asks for is kept."""
 
     enabled: bool = True
+    """Without it one failure makes a dead letter."""
     initial_interval: Duration = 1.0
     """The wait after the first failure."""
     max_interval: Duration = 30.0
@@ -82,7 +84,9 @@ class ExporterConfig(ComponentConfig):
     timeout: Duration = 30.0
     """How long one delivery may take."""
     sending_queue: SendingQueueConfig = SendingQueueConfig()
+    """Where batches wait for this exporter."""
     retry_on_failure: RetryConfig = RetryConfig()
+    """How a failed delivery is tried again."""
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ def _asker(asked: Event) -> Callable[[int, FrameType | None], None]:
 def configure_logging(telemetry: TelemetryConfig) -> None:
     """Make every log line a fact with its keys on standard error, as text or as JSON."""
     levels = {"debug": 10, "info": 20, "warn": 30, "error": 40}
-    plain = [
+    plain: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, SecretStr, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
@@ -61,11 +61,9 @@ class Secret(SecretStr):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        shown = core_schema.plain_serializer_function_ser_schema(cls._show, info_arg=True, when_used="json")
         schema = super().__get_pydantic_core_schema__(source, handler)
-        schema["serialization"] = core_schema.plain_serializer_function_ser_schema(
-            cls._show, info_arg=True, when_used="json"
-        )
-        return schema
+        return cast(CoreSchema, {**schema, "serialization": shown})
 
     @staticmethod
     def _show(value: "Secret", info: core_schema.SerializationInfo[Any]) -> str:

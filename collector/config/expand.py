@@ -146,12 +146,12 @@ class _Expander:
             if text is None:
                 raise _RefusedError
             return _Found(text.removesuffix("\n").removesuffix("\r"), rest)
-        raise _RefusedError(f'unknown scheme "{scheme}:" in ${{{inner}}}', "known: env:, file:, yaml:")
+        raise _RefusedError(f'unknown scheme "{scheme}:" in an expression', "known: env:, file:, yaml:")
 
     def _variable(self, rest: str, place: Place, path: str) -> _Found | None:
         match = _VARIABLE.match(rest)
         if match is None:
-            raise _RefusedError(f"${{{rest}}} names no environment variable: letters, digits and _ only")
+            raise _RefusedError("an expression names no environment variable: letters, digits and _ only")
         name, default = match[1], match[2]
         if name in self._environ:
             return _Found(self._environ[name], "")

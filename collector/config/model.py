@@ -8,6 +8,7 @@ from collector.batch import Signal
 from collector.component import Component, ComponentConfig
 from collector.errors import Problem
 from collector.registry import Kind
+from collector.web.endpoint import Endpoint
 
 
 class LogsConfig(ComponentConfig):
@@ -24,7 +25,7 @@ class MetricsConfig(ComponentConfig):
 
     level: Literal["none", "basic", "normal", "detailed"] = "normal"
     """``none`` offers nothing."""
-    address: str = "localhost:8888"
+    address: Endpoint = "localhost:8888"
     """Where Prometheus finds ``/metrics``, as ``host:port``."""
 
 

@@ -13,14 +13,17 @@ _KEY = re.compile(
 _HEADERS = re.compile(r"(^|_)headers$", re.IGNORECASE)
 _HIDDEN = (
     (re.compile(r"(://[^:/@\s]*):\S*@"), rf"\1:{REDACTED}@"),
-    (re.compile(r"([?&](?:password|passwd|pwd|token|secret|api_?key|access_?key)=)[^&#\s]+", re.IGNORECASE), rf"\1{REDACTED}"),
+    (
+        re.compile(r"([?&](?:password|passwd|pwd|token|secret|api_?key|access_?key)=)[^&#\s]+", re.IGNORECASE),
+        rf"\1{REDACTED}",
+    ),
     (re.compile(r"\b(Bearer|Basic)\s+\S+", re.IGNORECASE), rf"\1 {REDACTED}"),
 )
 
 
 def sensitive(keys: tuple[str, ...]) -> bool:
     """Tell whether what stands under these keys, outermost first, must not be printed."""
-    return bool(keys) and (bool(_KEY.search(keys[-1])) or any(_HEADERS.search(key) for key in keys[:-1]))
+    return any(_KEY.search(key) for key in keys) or any(_HEADERS.search(key) for key in keys[:-1])
 
 
 def redact_text(text: str) -> str:

@@ -1,47 +1,59 @@
 """Reads what ``--config`` and ``--set`` name: files, environment variables, and YAML given directly."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from collector.config.secrets import redact, redact_text
 from collector.config.text import parse
-from collector.config.tree import Entry, Map, Node, Place, Report, Scalar
+from collector.config.tree import Entry, Map, Node, Place, Report, Scalar, plain
 
 _URI = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(.*)$", re.DOTALL)  # two letters at least: C:\ is a file
 
 
-def read(uri: str, environ: Mapping[str, str], report: Report) -> Map:
-    """Return the tree of one ``--config`` value, empty where *report* heard of a mistake."""
+def read(uri: str, environ: Mapping[str, str], report: Report) -> Map | None:
+    """Return the tree of one ``--config`` value, or None after telling *report* why there is none."""
     match = _URI.match(uri)
     scheme, rest = (match[1].lower(), match[2]) if match else ("file", uri)
     label = {"file": rest, "yaml": "yaml:"}.get(scheme, uri).removesuffix(":")
     report.opened(label)
     text = _text(scheme, rest, Place(label), environ, report)
     node = None if text is None else parse(text, label, report)
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if isinstance(node, Scalar) and node.value is None:
         return Map(Place(label))
-    if not isinstance(node, Map):
+    if isinstance(node, Map):
+        return _nested(node)
+    if node is not None:
         report.problem(node.place, "", "must be a map of keys", "start with receivers:, exporters: and service:")
-        return Map(node.place)
-    return _nested(node)
+    return None
 
 
-def assignment(override: str, report: Report) -> Map:
-    """Return the tree of one ``--set a.b=value``; ``a::b=value`` serves keys that hold a dot."""
+def assignment(override: str, report: Report) -> Map | None:
+    """Return the tree of one ``--set a.b=value``, or None after telling *report* why there is none.
+
+    ``a::b=value`` serves keys that hold a dot.
+    """
     key, equals, value = override.partition("=")
     keys = [part.strip() for part in key.split("::" if "::" in key else ".")]
-    shown = redact(value, tuple(keys))
-    place = Place(f"--set {key}{equals}{shown}")
+    place = Place(f"--set {key}{equals}{_shown(value, tuple(keys))}")
     report.opened(place.source)
     if not equals or not all(keys):
         hint = "write --set processors.name.key=value"
         report.problem(place, "", "missing equal sign" if not equals else "a key is empty", hint)
-        return Map(place)
+        return None
     node = parse(value.strip(), place.source, report, at=place)
     if isinstance(node, Scalar) and node.value is not None:
         node = Scalar(place, node.value, node.value if isinstance(node.value, str) else value.strip())
-    return Map(place) if node is None else _under(keys, node, place)
+    return None if node is None else _under(keys, node, place)
+
+
+def _shown(value: str, keys: tuple[str, ...]) -> str:
+    """Return the value of ``--set`` as a message may tell it: secrets hidden, also those inside a map."""
+    node = parse(value, "", Report())
+    if isinstance(node, Scalar):
+        return str(redact(value, keys))
+    return "..." if node is None else json.dumps(redact(plain(node), keys))
 
 
 def read_file(path: str, place: Place, where: str, report: Report) -> str | None:
@@ -100,4 +112,4 @@ def merge(base: Map, over: Map) -> Map:
             entries[key] = Entry(entry.place, merge(below.node, entry.node))
         else:
             entries[key] = entry
-    return Map(over.place if over.entries else base.place, entries)
+    return Map(base.place, entries)

@@ -26,18 +26,24 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 (the library's own way to start without YAML 1.1's types)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that YAML 1.1 or 1.2 would take for something else."""
+
+
 for _name, _pattern, _first in (
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
     ("int", r"^(?:[-+]?[0-9]{1,40}|0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40})$", list("-+0123456789")),
     (
         "float",
-        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        r"^(?:[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))"
+        r"|\.(?:nan|NaN|NAN))$",
         list("-+.0123456789"),
     ),
     ("merge", r"^<<$", ["<"]),
 ):
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(_pattern), _first)
+    _Dumper.add_implicit_resolver(_TAG + _name, re.compile(_pattern), _first)
 
 
 def parse(text: str, source: str, report: Report, at: Place | None = None) -> Node | None:
@@ -45,26 +51,31 @@ def parse(text: str, source: str, report: Report, at: Place | None = None) -> No
 
     *at*, where given, is the place of every value: that of the expression the text came in by.
     """
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        node = _Loader(text).get_single_node()
         place = at or Place(source, 1, 1)
         return Scalar(place, None) if node is None else _Builder(source, report, at).build(node)
     except yaml.MarkedYAMLError as error:
         report.problem(*_explained(error, source, at))
-    except yaml.YAMLError as error:
-        reason = getattr(error, "reason", None) or str(error).partition("\n")[0]
-        report.problem(at or Place(source), "", f"not valid YAML: {reason}")
-    except (RecursionError, _TooLargeError):
+    except yaml.reader.ReaderError as error:
+        line, column = text.count("\n", 0, error.position), error.position - text.rfind("\n", 0, error.position)
+        reason = f"not valid YAML: character {error.character:#x} is not allowed"
+        report.problem(at or Place(source, line + 1, column), "", reason)
+    except (RecursionError, _TooLargeError) as error:
+        place = error.args[0] if isinstance(error, _TooLargeError) else at or Place(source)
         reason = f"more than {_MOST_LEVELS} levels or {_MOST_VALUES} values"
-        report.problem(at or Place(source), "", reason, "aliases count each time they are used")
-    finally:
-        loader.dispose()
+        report.problem(place, "", reason, "aliases count each time they are used")
     return None
 
 
+def write(data: object) -> str:
+    """Return plain *data* as YAML that `parse` reads back the same."""
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=120, indent=4)
+    return text
+
+
 class _TooLargeError(Exception):
-    """Stops a text whose aliases multiply."""
+    """Stops a text whose aliases multiply; its argument is the place."""
 
 
 class _Builder:
@@ -81,10 +92,11 @@ class _Builder:
         """Return the tree of *node*; every use of an alias counts again."""
         self._values += 1
         if self._values > _MOST_VALUES or len(self._open) > _MOST_LEVELS or id(node) in self._open:
-            raise _TooLargeError
+            raise _TooLargeError(self._place(node))
         self._open.add(id(node))
         place = self._place(node)
         try:
+            self._check_tag(node, place)
             if isinstance(node, yaml.MappingNode):
                 return Map(place, self._entries(node))
             if isinstance(node, yaml.SequenceNode):
@@ -134,9 +146,11 @@ class _Builder:
                 return float(re.sub(r"\.(?=[iInN])", "", text))
         except ValueError:
             self._report.problem(self._place(node), "", f"{text!r} is no {kind}")
-        if kind not in {"str", "int", "float"}:
-            self._report.problem(self._place(node), "", f"YAML tag {node.tag} is not known here", "remove it")
         return text
+
+    def _check_tag(self, node: yaml.Node, place: Place) -> None:
+        if node.tag.removeprefix(_TAG) not in {"null", "bool", "int", "float", "str", "seq", "map", "merge"}:
+            self._report.problem(place, "", f"YAML tag {node.tag} is not known here", "remove it")
 
     def _place(self, node: yaml.Node) -> Place:
         return self._at or _at_mark(node.start_mark, self._source)

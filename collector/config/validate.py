@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from collector.config import message
-from collector.config.annotation import child, keys, models
+from collector.config.annotation import child, choices_of, keys, models
 from collector.config.tree import Entry, Items, Map, Node, Place, Plain, Report, Scalar, join
+from collector.units import Secret
 
 M = TypeVar("M", bound=BaseModel)
 Keys = tuple[str | int, ...]
@@ -27,12 +28,15 @@ class _Fix(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """Is what an error of pydantic speaks of: its keys in the tree, its node, its key's place, its type."""
+    """Is what an error of pydantic speaks of: its keys in the tree, its node, and the place of its last key."""
 
     keys: Keys
     node: Node
     place: Place
-    annotation: Any
+    siblings: tuple[str, ...]
+    """The keys that may stand where the last key stands."""
+    secret: bool
+    """Whether the value belongs into a field that never shows."""
 
 
 def validate(model: type[M], entry: Entry, path: str, report: Report) -> M | None:
@@ -84,7 +88,10 @@ def _fix(error: ErrorDetails, spot: _Spot, fixes: dict[Keys, _Fix]) -> _Fix | No
 
 def _spot(loc: Sequence[str | int], entry: Entry, annotation: Any) -> _Spot:
     """Walk *loc* as far as the tree goes; steps that are no keys (the choices of a union) are left out."""
-    node, place, walked = entry.node, entry.place, []
+    node, place = entry.node, entry.place
+    walked: list[str | int] = []
+    siblings: tuple[str, ...] = ()
+    secret = False
     for step in loc:
         below: Node
         if isinstance(node, Map) and step in node.entries:
@@ -94,9 +101,11 @@ def _spot(loc: Sequence[str | int], entry: Entry, annotation: Any) -> _Spot:
             place = below.place
         else:
             continue
+        siblings = keys(annotation)
         node, annotation = below, child(annotation, step)
+        secret = secret or Secret in choices_of(annotation)
         walked.append(step)
-    return _Spot(tuple(walked), node, place, annotation)
+    return _Spot(tuple(walked), node, place, siblings, secret)
 
 
 def _tell(found: Iterable[tuple[ErrorDetails, _Spot]], path: str, report: Report) -> None:
@@ -107,8 +116,8 @@ def _tell(found: Iterable[tuple[ErrorDetails, _Spot]], path: str, report: Report
         if error["type"] == "missing":
             where = join(where, error["loc"][-1])
         if where not in report.spoiled:
-            parent = spot.annotation if error["type"] != "extra_forbidden" else None
-            told.setdefault((place, where), []).append(message.explain(error, tuple(map(str, spot.keys)), parent))
+            explained = message.explain(error, tuple(map(str, spot.keys)), spot.siblings, secret=spot.secret)
+            told.setdefault((place, where), []).append(explained)
     for (place, where), messages in told.items():
         text, hint = message.together(messages)
         report.problem(place, where, text, hint)

@@ -2,39 +2,33 @@
 
     bytes ──ptars──> nested Arrow ──> spans, resources, scopes (`collector.schema`)
 
-The result is what protobuf's own parser gives. ptars differs from it in a few inputs that no encoder writes; those
-that would change a value are found here and read again after protobuf has put them in canonical form.
+The result is what protobuf's own parser gives. Where ptars would give another value, or refuses what protobuf
+accepts, the request is read again after protobuf has put it in canonical form.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.batch import Batch, Signal, content_id
 from collector.errors import Permanent
 from collector.otlp import wire
-from collector.schema import RESOURCES, SCOPES, SPANS
+from collector.otlp.nested import Place, check_attributes, check_entity_refs
+from collector.schema import ANY_VALUE, ATTRIBUTE, EVENT, LINK, RESOURCES, SCOPES, SPANS
 
-Tables = dict[str, pa.RecordBatch]
+_LIST_OF = {kind: pa.list_(pa.field("item", kind, nullable=False)) for kind in (ATTRIBUTE, EVENT, LINK)}
+_NONE_OF = {kind: pa.array([], kind) for kind in _LIST_OF}
+_REMEMBERED_ROWS = 16
+_REMEMBERED_BYTES = 4096
+"""Resources (or scopes) of one request that are remembered for the next, if there are no more of them."""
 
 _HUGE_LENGTH = b"\xff" * 8 + b"\x01"
-"""Ends every length so near 2^64 that position + length overflows in ptars (and every int of -1 to -63)."""
-
-_SPAN_PATH = (2, 2, 1)
-_ATTRIBUTE_PLACES: Mapping[str, tuple[int, ...]] = {
-    "spans": (9, *_SPAN_PATH),
-    "events": (3, 11, *_SPAN_PATH),
-    "links": (4, 13, *_SPAN_PATH),
-    "scopes": (3, 1, 2, 1),
-    "resources": (1, 1, 1),
-}
-"""Field numbers from a KeyValue outwards to the request."""
-_ENTITY_REFS_PATH = (3, 1, 1)
+"""Ends a length so near 2^64 that adding the position overflows in ptars (and an int between -63 and -1)."""
 
 
 def decode(signal: Signal, data: bytes) -> Batch:
@@ -44,53 +38,53 @@ def decode(signal: Signal, data: bytes) -> Batch:
     """
     if signal is not Signal.TRACES:
         raise Permanent(f"{signal}: this signal is not supported yet; send traces")
-    tables = _read(data)
-    return Batch(content_id(signal.encode(), data), signal, tables)
+    return Batch(content_id(signal.encode(), data), signal, _read(data))
 
 
-def _read(data: bytes) -> Tables:
-    if _HUGE_LENGTH in data:
-        data = _canonical(data)
+def _read(data: bytes) -> dict[str, pa.RecordBatch]:
     try:
-        tables = _tables(wire.READER.list_to_record_batch([data]))
+        return _tables(_canonical(data) if _may_overflow(data) else data)
     except ValueError as problem:
-        tables = _tables(wire.READER.list_to_record_batch([_canonical(data, str(problem))]))
-    if any(_has_rivals(lists.values.field("value")) for lists in _attribute_lists(tables).values()):
-        tables = _tables(wire.READER.list_to_record_batch([_canonical(data)]))
-    _check_nested(tables)
-    return tables
+        return _tables(_canonical(data, str(problem)))
+
+
+def _may_overflow(data: bytes) -> bool:
+    """Tell whether `_HUGE_LENGTH` occurs; its first 8 bytes always cover one aligned word of ones."""
+    words = np.frombuffer(data, np.uint32, count=len(data) // 4)
+    return bool(words.max(initial=0) == 0xFFFFFFFF) and _HUGE_LENGTH in data
 
 
 def _canonical(data: bytes, reason: str = "") -> bytes:
-    """Return the request as protobuf itself understands and writes it; *reason* is what ptars says against it."""
+    """Return the request as protobuf itself understands and writes it; *reason* is what is already held against it."""
     try:
         return ExportTraceServiceRequest.FromString(data).SerializeToString()
     except DecodeError as problem:
-        raise _malformed(reason or str(problem)) from problem
+        text = f"not a valid ExportTraceServiceRequest: {reason or problem}; send OTLP protobuf"
+        raise Permanent(text) from problem
 
 
-def _malformed(reason: str) -> Permanent:
-    return Permanent(f"not a valid ExportTraceServiceRequest: {reason}; send OTLP protobuf")
-
-
-def _tables(requests: pa.RecordBatch) -> Tables:
+def _tables(data: bytes) -> dict[str, pa.RecordBatch]:
+    requests = wire.READERS["ExportTraceServiceRequest"].list_to_record_batch([data])
     resource_spans = requests.column("resource_spans").values
     scope_spans = resource_spans.field("scope_spans").values
     spans = scope_spans.field("spans").values
     scope = _parents(scope_spans.field("spans"))
     resource = _parents(resource_spans.field("scope_spans"))[scope]
     status = spans.field("status")
+    own = {
+        "resource": pa.array(resource),
+        "scope": pa.array(scope),
+        "attributes": _attributes(spans.field("attributes"), Place.SPAN),
+        "events": _children(spans.field("events"), "Event", EVENT, Place.EVENT),
+        "links": _children(spans.field("links"), "Link", LINK, Place.LINK),
+        "status_code": status.field("code"),
+        "status_message": status.field("message"),
+    }
+    columns = [own[name] if name in own else spans.field(name) for name in SPANS.names]
     return {
-        "spans": _table(
-            SPANS,
-            [spans],
-            resource=pa.array(resource),
-            scope=pa.array(scope),
-            status_code=status.field("code"),
-            status_message=status.field("message"),
-        ),
-        "resources": _table(RESOURCES, [resource_spans.field("resource"), resource_spans]),
-        "scopes": _table(SCOPES, [scope_spans.field("scope"), scope_spans]),
+        "spans": pa.RecordBatch.from_arrays(columns, schema=SPANS),
+        "resources": _owners(resource_spans, "resource", "Resource", RESOURCES),
+        "scopes": _owners(scope_spans, "scope", "InstrumentationScope", SCOPES),
     }
 
 
@@ -99,108 +93,68 @@ def _parents(lists: pa.ListArray) -> npt.NDArray[np.int32]:
     return np.repeat(np.arange(len(lists), dtype=np.int32), np.diff(lists.offsets))
 
 
-def _table(schema: pa.Schema, sources: Sequence[pa.StructArray], **columns: pa.Array) -> pa.RecordBatch:
-    """Return the columns of *schema*: those given, the others from the first source that has a member of that name."""
-    members = {member.name: source for source in reversed(sources) for member in source.type}
-    arrays = [
-        columns[field.name] if field.name in columns else _shaped(members[field.name].field(field.name), field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+def _children(lists: pa.ListArray, message: str, kind: pa.StructType, place: Place) -> pa.ListArray:
+    """Return lists of encoded events or links as lists of *kind*."""
+    items = _NONE_OF[kind]
+    if len(lists.values):
+        read = wire.READERS[message].array_to_record_batch(lists.values)
+        columns = dict(zip(read.schema.names, read.columns, strict=True))
+        columns["attributes"] = _attributes(columns["attributes"], place)
+        items = pa.StructArray.from_arrays([columns[member.name] for member in kind], fields=list(kind))
+    return pa.Array.from_buffers(_LIST_OF[kind], len(lists), lists.buffers()[:2], children=[items])
 
 
-def _shaped(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return *array* as *kind*, which differs only in the order of members and in the pieces of nested values."""
-    if array.type == kind:
-        return array
-    if len(array) == 0:
-        return pa.array([], kind)
-    if pa.types.is_struct(kind):
-        children = [_shaped(array.field(member.name), member.type) for member in kind]
-        return pa.Array.from_buffers(kind, len(array), array.buffers()[:1], children=children)
-    if pa.types.is_list(kind):
-        items = _shaped(array.values, kind.value_type)
-        return pa.Array.from_buffers(kind, len(array), array.buffers()[:2], children=[items])
-    return _joined(array)
+def _owners(holders: pa.StructArray, member: str, message: str, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the resources of ResourceSpans or the scopes of ScopeSpans, a row for each of the *holders*."""
+    encoded = _joined(holders.field(member), nullable=False)
+    if len(encoded) <= _REMEMBERED_ROWS and encoded.nbytes <= _REMEMBERED_BYTES:
+        columns = _remembered_columns(message, tuple(encoded.to_pylist()))
+    else:
+        columns = _owner_columns(message, encoded)
+    columns = {**columns, "schema_url": holders.field("schema_url")}
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def _joined(pieces: pa.ListArray) -> pa.BinaryArray:
-    """Return the concatenation of each list of bytes, null where the list is empty; the bytes are not copied."""
-    if len(pieces.values) == 0:
+@lru_cache(maxsize=128)
+def _remembered_columns(message: str, encoded: tuple[bytes, ...]) -> Mapping[str, pa.Array]:
+    """Save the reading of what a client repeats in every request."""
+    return _owner_columns(message, pa.array(encoded, pa.binary()))
+
+
+def _owner_columns(message: str, encoded: pa.BinaryArray) -> Mapping[str, pa.Array]:
+    read = wire.READERS[message].array_to_record_batch(encoded)
+    columns = dict(zip(read.schema.names, read.columns, strict=True))
+    if message == "Resource":
+        check_entity_refs(columns["entity_refs"])
+    place = Place.RESOURCE if message == "Resource" else Place.SCOPE
+    return {**columns, "attributes": _attributes(columns["attributes"], place)}
+
+
+def _attributes(lists: pa.ListArray, place: Place) -> pa.ListArray:
+    """Return lists of attributes as `collector.schema.ATTRIBUTE`, checked to be what protobuf would accept."""
+    if len(lists.values) == 0:
+        items = _NONE_OF[ATTRIBUTE]
+    else:
+        source = lists.values.field("value")
+        members = [source.field(member.name) for member in ANY_VALUE]
+        members = [_joined(member) if pa.types.is_list(member.type) else member for member in members]
+        values = _struct(ANY_VALUE, source, members)
+        check_attributes(values, place)
+        items = _struct(ATTRIBUTE, lists.values, [lists.values.field("key"), values])
+    return pa.Array.from_buffers(_LIST_OF[ATTRIBUTE], len(lists), lists.buffers()[:2], children=[items])
+
+
+def _struct(kind: pa.StructType, source: pa.StructArray, members: list[pa.Array]) -> pa.StructArray:
+    """Return a struct of *members* that is null where *source* is."""
+    return pa.Array.from_buffers(kind, len(source), source.buffers()[:1], children=members)
+
+
+def _joined(pieces: pa.ListArray, *, nullable: bool = True) -> pa.BinaryArray:
+    """Return the pieces of each list as one, null where there are none; the bytes are not copied."""
+    if nullable and len(pieces.values) == 0:
         return pa.nulls(len(pieces), pa.binary())
     starts = np.asarray(pieces.offsets)
+    present = pa.py_buffer(np.packbits(np.diff(starts) > 0, bitorder="little")) if nullable else None
     _, offsets, content = pieces.values.buffers()
-    ends = np.frombuffer(offsets, np.int32)[starts]
-    present = np.packbits(np.diff(starts) > 0, bitorder="little")
-    return pa.Array.from_buffers(pa.binary(), len(pieces), [pa.py_buffer(present), pa.py_buffer(ends), content])
-
-
-def _attribute_lists(tables: Tables) -> dict[str, pa.ListArray]:
-    """Return every column of attributes by the name of what it belongs to."""
-    spans = tables["spans"]
-    return {
-        "spans": spans.column("attributes"),
-        "events": spans.column("events").values.field("attributes"),
-        "links": spans.column("links").values.field("attributes"),
-        "scopes": tables["scopes"].column("attributes"),
-        "resources": tables["resources"].column("attributes"),
-    }
-
-
-def _has_rivals(values: pa.StructArray) -> bool:
-    """Tell whether any value has two members set: the last one sent counts, and the columns cannot say which."""
-    size = (len(values) + 7) // 8
-    seen = np.zeros(size, np.uint8)
-    for number in range(values.type.num_fields):
-        member = values.field(number)
-        if member.null_count < len(member):
-            validity = member.buffers()[0]
-            bits = np.full(size, 0xFF, np.uint8) if validity is None else np.frombuffer(validity, np.uint8)[:size]
-            if (seen & bits).any():
-                return True
-            seen |= bits
-    return False
-
-
-def _check_nested(tables: Tables) -> None:
-    """Raise Permanent when bytes that stay undecoded would not parse at the depth at which they stand."""
-    for place, lists in _attribute_lists(tables).items():
-        values = lists.values.field("value")
-        pieces = [
-            _field(2, _field(number, nested))
-            for name in ("array_value", "kvlist_value")
-            for number in wire.ANY_VALUE[name][:1]
-            for nested in _distinct(values.field(name))
-        ]
-        _parse(pieces, _ATTRIBUTE_PLACES[place], f"an array or a list of pairs in the attributes of {place}")
-    entity_refs = tables["resources"].column("entity_refs").values
-    _parse(_distinct(entity_refs), _ENTITY_REFS_PATH, "an entity reference of resources")
-
-
-def _distinct(column: pa.BinaryArray) -> Iterator[bytes]:
-    if column.null_count < len(column):
-        yield from (value for value in pc.unique(column).to_pylist() if value is not None)
-
-
-def _parse(pieces: Iterable[bytes], path: Sequence[int], what: str) -> None:
-    """Parse all *pieces* as one request that holds them at *path* (field numbers from inside outwards)."""
-    request = b"".join(_field(path[0], piece) for piece in pieces)
-    if not request:
-        return
-    for number in path[1:]:
-        request = _field(number, request)
-    try:
-        ExportTraceServiceRequest.FromString(request)
-    except DecodeError as problem:
-        raise _malformed(f"{what} is malformed or nested too deep") from problem
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """Return a length-delimited protobuf field whose number is below 16."""
-    prefix = bytearray((number << 3 | 2,))
-    size = len(content)
-    while size > 0x7F:
-        prefix.append(size & 0x7F | 0x80)
-        size >>= 7
-    prefix.append(size)
-    return bytes(prefix) + content
+    ends = pa.py_buffer(np.frombuffer(offsets, np.int32)[starts])
+    return pa.Array.from_buffers(pa.binary(), len(pieces), [present, ends, content])

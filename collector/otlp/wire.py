@@ -1,8 +1,12 @@
 """The OTLP trace messages as ptars reads and writes them: same bytes on the wire, flat enough for columns.
 
 They are OpenTelemetry's messages with the same field numbers, except that recursion stops: ``array_value``,
-``kvlist_value`` and ``entity_refs`` are undecoded bytes, and enums are int32. When reading, the two nested values are
-repeated, so that a value sent in several pieces can be joined as protobuf merges it: its pieces one after the other.
+``kvlist_value`` and ``entity_refs`` are undecoded bytes, and enums are int32.
+
+When reading, a message that is often absent or always the same (an event, a link, a resource, a scope) is left as
+bytes too, to be read by a handler of its own when there is one: a handler's fixed cost grows with its fields.
+A singular message left as bytes is declared repeated, so that one sent in several pieces can be joined
+as protobuf merges it: its pieces one after the other.
 """
 
 from collections.abc import Mapping
@@ -28,20 +32,17 @@ _SCALARS = {
 Fields = Mapping[str, tuple[int, str]]
 """Field name -> (number, type); ``*`` before a type means repeated, ``?`` a member of the message's oneof."""
 
-ANY_VALUE: Fields = MappingProxyType(
-    {
-        "string_value": (1, "?string"),
-        "bool_value": (2, "?bool"),
-        "int_value": (3, "?int64"),
-        "double_value": (4, "?double"),
-        "array_value": (5, "?bytes"),
-        "kvlist_value": (6, "?bytes"),
-        "bytes_value": (7, "?bytes"),
-    }
-)
-
 _MESSAGES: Mapping[str, Fields] = MappingProxyType(
     {
+        "AnyValue": {
+            "string_value": (1, "?string"),
+            "bool_value": (2, "?bool"),
+            "int_value": (3, "?int64"),
+            "double_value": (4, "?double"),
+            "array_value": (5, "?bytes"),
+            "kvlist_value": (6, "?bytes"),
+            "bytes_value": (7, "?bytes"),
+        },
         "KeyValue": {"key": (1, "string"), "value": (2, "AnyValue")},
         "Resource": {
             "attributes": (1, "*KeyValue"),
@@ -112,21 +113,37 @@ def _add_field(message: DescriptorProto, package: str, name: str, number: int, k
         field.oneof_index = 0
 
 
-def _handler(package: str, any_value: Fields) -> Any:
-    """Return the ptars handler of ExportTraceServiceRequest with these members of AnyValue."""
+def _handlers(package: str, messages: Mapping[str, Fields]) -> Mapping[str, Any]:
+    """Return the ptars handlers of *messages* by name."""
     file = FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
-    for message_name, fields in {"AnyValue": any_value, **_MESSAGES}.items():
+    for message_name, fields in messages.items():
         message = file.message_type.add(name=message_name)
         for name, (number, kind) in fields.items():
             _add_field(message, package, name, number, kind)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    request = pool.FindMessageTypeByName(f"{package}.ExportTraceServiceRequest")
-    return ptars.HandlerPool([request.file]).get_for_message(request)
+    descriptors = descriptor_pool.DescriptorPool()
+    descriptors.Add(file)
+    found = {name: descriptors.FindMessageTypeByName(f"{package}.{name}") for name in messages}
+    handlers = ptars.HandlerPool([descriptor.file for descriptor in found.values()])
+    return {name: handlers.get_for_message(descriptor) for name, descriptor in found.items()}
 
 
-READER = _handler("otlp_read", {**ANY_VALUE, "array_value": (5, "*bytes"), "kvlist_value": (6, "*bytes")})
-"""Turns a list of requests' bytes into one record batch with a row per request."""
+_UNREAD: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "AnyValue": ("array_value", "kvlist_value"),
+        "Span": ("events", "links"),
+        "ScopeSpans": ("scope",),
+        "ResourceSpans": ("resource",),
+    }
+)
+"""Message -> the fields that stay bytes when it is read as part of another one."""
 
-WRITER = _handler("otlp_write", ANY_VALUE)
+
+def _reading(message: str, fields: Fields) -> Fields:
+    return {**fields, **{name: (fields[name][0], "*bytes") for name in _UNREAD.get(message, ())}}
+
+
+READERS = _handlers("otlp_read", {name: _reading(name, fields) for name, fields in _MESSAGES.items()})
+"""Message -> what turns the bytes of many such messages into a record batch with a row for each."""
+
+WRITER = _handlers("otlp_write", _MESSAGES)["ExportTraceServiceRequest"]
 """Turns a record batch with a row per request into an array of requests' bytes."""

@@ -1,0 +1,1 @@
+"""Ways in: what takes telemetry from elsewhere."""

@@ -11,6 +11,8 @@ from typing import ClassVar
 from collector.component import ComponentConfig, Extension, Host
 from collector.web.endpoint import Endpoint, cannot_listen, resolve
 
+_WAKE = 0.1  # seconds after which the serving thread looks for the end
+
 
 class HealthCheckConfig(ComponentConfig):
     """Says where the health of the collector can be asked for."""
@@ -41,7 +43,7 @@ class HealthCheckExtension(Extension):
             self._server = _Server(self.config, self.host)
         except OSError as error:
             raise cannot_listen(f"{self.host.id}: endpoint", self.config.endpoint, error) from error
-        Thread(target=self._server.serve_forever, name=self.host.id, daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(_WAKE,), name=self.host.id, daemon=True).start()
 
     def stop(self) -> None:
         """Stop listening."""
@@ -86,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the name the base class looks for
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: probes come every few seconds."""

@@ -1,7 +1,7 @@
 """The resource fingerprint: one text per resource that joins spans to SigNoz's resource table.
 
-    service.name=chat-svc;deployment.environment=prod;hash=879575039285807044
-    ^ identity: one part per level of the hierarchy   ^ FNV-1a over all attributes
+service.name=chat-svc;deployment.environment=prod;hash=879575039285807044
+^ identity: one part per level of the hierarchy   ^ FNV-1a over all attributes
 """
 
 from collections.abc import Iterable, Iterator, Mapping

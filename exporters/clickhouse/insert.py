@@ -3,7 +3,7 @@
 Columns of ClickHouse type JSON (``resource``, ``scope``) are strings of JSON text here. They must not go straight into
 the table in Arrow form: ClickHouse then converts them with its default settings, so that texts like ``2024-01-02``
 become dates and repeated paths are refused. ``INSERT INTO t (...) SELECT ... FROM input('..., resource String, ...')``
-(``file(...)`` in chDB) with the type String declared converts them under the settings of the query.
+(``FROM Python(...)`` in chDB) converts them under the settings of the query.
 """
 
 from dataclasses import dataclass

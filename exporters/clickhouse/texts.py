@@ -1,14 +1,14 @@
 """The text forms of attribute values that SigNoz's tables hold.
 
-    as_string   what a string column shows:     1.5    true   AQI=    ["a",1]
-    json_text   a value inside JSON:            1.5    true  "AQI="   ["a",1]
-    go_text     as Go prints it with %v:        1.5    true  [1 2]    [a 1]
+as_string   what a string column shows:     1.5    true   AQI=    ["a",1]
+json_text   a value inside JSON:            1.5    true  "AQI="   ["a",1]
+go_text     as Go prints it with %v:        1.5    true  [1 2]    [a 1]
 """
 
 import math
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from json.encoder import encode_basestring
 
@@ -34,25 +34,20 @@ def as_string(value: Value) -> str:
 
 def json_text(value: Value) -> str:
     """Return compact JSON with sorted keys; bytes as base64; NaN and infinities, which JSON lacks, as strings."""
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return double_text(value) if math.isfinite(value) else f'"{_special_double(value)}"'
-    if isinstance(value, bytes):
-        return f'"{b64encode(value).decode()}"'
-    if isinstance(value, list):
-        return f"[{','.join(map(json_text, value))}]"
-    return "null" if value is None else json_object({key: json_text(member) for key, member in value.items()})
-
-
-def json_object(members: dict[str, str], *, quote: Callable[[str], str] | None = None) -> str:
-    """Return the JSON object with these members, which are JSON texts already, sorted by key."""
-    quote = quote or quoted
-    return "{" + ",".join(f"{quote(key)}:{members[key]}" for key in sorted(members, key=str.encode)) + "}"
+    match value:
+        case dict():
+            text = json_object({key: json_text(member) for key, member in value.items()})
+        case list():
+            text = f"[{','.join(map(json_text, value))}]"
+        case str() | bytes():
+            text = quoted(as_string(value))
+        case float():
+            text = double_text(value) if math.isfinite(value) else quoted(_special_double(value))
+        case bool():
+            text = "true" if value else "false"
+        case _:
+            text = "null" if value is None else str(value)
+    return text
 
 
 def quoted(text: str) -> str:
@@ -62,6 +57,11 @@ def quoted(text: str) -> str:
         if character in result:
             result = result.replace(character, escape)
     return result
+
+
+def json_object(members: Mapping[str, str], quote: Callable[[str], str] = quoted) -> str:
+    """Return the JSON object with these members, which are JSON texts already, sorted by key."""
+    return "{" + ",".join(f"{quote(key)}:{members[key]}" for key in sorted(members, key=str.encode)) + "}"
 
 
 def plain_quoted(text: str) -> str:

@@ -4,10 +4,11 @@ Everything else stays in Arrow columns; see `collector.schema.ANY_VALUE` for the
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from typing import TypeAlias
 
-from google.protobuf.message import DecodeError
+import numpy as np
+import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
 
 Value: TypeAlias = "str | bool | int | float | bytes | list[Value] | dict[str, Value] | None"
@@ -15,32 +16,27 @@ Value: TypeAlias = "str | bool | int | float | bytes | list[Value] | dict[str, V
 
 
 def array_value(data: bytes) -> Value:
-    """Return the list that an encoded ArrayValue holds; bytes that are none are returned as they are."""
-    try:
-        return [_plain(item) for item in ArrayValue.FromString(data).values]
-    except DecodeError:
-        return data
+    """Return the list that an encoded ArrayValue holds."""
+    return [_plain(item) for item in ArrayValue.FromString(data).values]
 
 
 def kvlist_value(data: bytes) -> Value:
-    """Return the map that an encoded KeyValueList holds; bytes that are none are returned as they are."""
-    try:
-        return {pair.key: _plain(pair.value) for pair in KeyValueList.FromString(data).values}
-    except DecodeError:
-        return data
+    """Return the map that an encoded KeyValueList holds."""
+    return {pair.key: _plain(pair.value) for pair in KeyValueList.FromString(data).values}
 
 
-def value_of(members: Mapping[str, Any] | None) -> Value:
-    """Return the value of one row of a `collector.schema.ANY_VALUE` column."""
-    for name, member in (members or {}).items():
-        if member is not None:
-            if name == "array_value":
-                return array_value(member)
-            if name == "kvlist_value":
-                return kvlist_value(member)
-            plain: Value = member
-            return plain
-    return None
+_DECODERS = {"array_value": array_value, "kvlist_value": kvlist_value}
+
+
+def python_values(values: pa.StructArray) -> list[Value]:
+    """Return every value of a `collector.schema.ANY_VALUE` column as plain Python."""
+    result: list[Value] = [None] * len(values)
+    for name, member in zip(values.type.names, values.flatten(), strict=True):
+        decode = _DECODERS.get(name)
+        positions = np.flatnonzero(np.asarray(member.is_valid())).tolist()
+        for position, value in zip(positions, member.drop_null().to_pylist(), strict=True):
+            result[position] = decode(value) if decode else value
+    return result
 
 
 def flatten(key: str, value: Value) -> Iterator[tuple[str, Value]]:

@@ -4,12 +4,16 @@ The form is that of OpenTelemetry's GenAI message schemas: a list of messages, e
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from processors.genai.table import Piece
 
 Message = dict[str, Any]
+
+_DEEPEST = 100
 
 
 class Draft:
@@ -44,7 +48,7 @@ class Draft:
 def dump(messages: Iterable[Message]) -> str:
     """Return the messages as JSON that every UTF-8 reader takes."""
     text = json.dumps(list(messages), ensure_ascii=False, separators=(",", ":"))
-    if text.isprintable() or _is_unicode(text):
+    if _is_unicode(text):
         return text
     return json.dumps(json.loads(text), separators=(",", ":"))
 
@@ -112,12 +116,20 @@ def _plain(value: Any) -> str:
 
 def _parsed(text: str) -> Any:
     """Return what the JSON *text* says, or *text* itself when it is none."""
-    if not text or text[0] not in "[{":
+    if not text or text[0] not in "[{" or _is_deep(text):
         return text
     try:
         return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+    except ValueError:
         return text
+
+
+def _is_deep(text: str) -> bool:
+    """Tell whether brackets open deeper than is read: json recurses, and must not do so at a sender's will."""
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return False
+    depths = accumulate(1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))
+    return max(depths) > _DEEPEST
 
 
 def _refuse(constant: str) -> NoReturn:

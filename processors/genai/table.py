@@ -1,6 +1,8 @@
 """The table of dialects: what `dialects.yaml` says, checked once and laid out for looking up."""
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
@@ -40,12 +42,15 @@ class Target(_Row):
     partial: bool = False
     role: str = ""
 
+    def speaks(self, text: str) -> bool:
+        """Tell whether *text* says something."""
+        return bool(text) and text.lower() not in self.ignored
+
     def value_of(self, text: str) -> str | None:
         """Return today's word for *text*, or None when it says nothing."""
-        folded = text.lower()
-        if not text or folded in self.ignored:
+        if not self.speaks(text):
             return None
-        return self.values.get(folded, None if self.closed else text)
+        return self.values.get(text.lower(), None if self.closed else text)
 
 
 class SpanRule(_Row):
@@ -85,7 +90,24 @@ class Dialects(_Row):
     @cached_property
     def aliases(self) -> frozenset[str]:
         """Every old name."""
-        return frozenset(alias for target in self.attributes.values() for alias in target.aliases)
+        return frozenset(self._targets)
+
+    @cached_property
+    def _targets(self) -> Mapping[str, Sequence[str]]:
+        names: defaultdict[str, list[str]] = defaultdict(list)
+        for name, target in self.attributes.items():
+            for alias in target.aliases:
+                names[alias].append(name)
+        return names
+
+    def targets_of(self, aliases: Iterable[str]) -> dict[str, Target]:
+        """Return those of today's attributes that any of *aliases* stands for, in the order of the table."""
+        found = {name for alias in aliases for name in self._targets[alias]}
+        return {name: target for name, target in self.attributes.items() if name in found}
+
+    @cached_property
+    def _prefixes(self) -> tuple[str, ...]:
+        return tuple(f"{prefix}." for prefix in self._pieces)
 
     @cached_property
     def _pieces(self) -> Mapping[str, tuple[str, MessageRule]]:
@@ -93,16 +115,14 @@ class Dialects(_Row):
 
     def piece_of(self, key: str) -> Piece | None:
         """Return what the numbered attribute *key* holds, or None when it is none."""
-        head = next((prefix for prefix in self._pieces if key.startswith(prefix + ".")), None)
-        if head is None:
+        if not key.startswith(self._prefixes):
             return None
-        target, rule = self._pieces[head]
-        message, *path = key[len(head) + 1 :].split(".")
-        numbers = [int(step) for step in (message, *path) if _is_number(step)]
-        part = rule.fields.get(".".join("#" if _is_number(step) else step for step in path))
-        if part is None or not _is_number(message):
-            return None
-        return Piece(target, numbers[0], part, numbers[1] if len(numbers) > 1 else 0)
+        for prefix, (target, rule) in self._pieces.items():
+            steps = _steps(key, prefix)
+            part = steps and rule.fields.get(steps.path)
+            if steps and part:
+                return Piece(target, steps.message, part, steps.call)
+        return None
 
     def rules_of(self, scope: str) -> Mapping[str, str]:
         """Return the operations of the span names that *scope* is known for."""
@@ -120,5 +140,17 @@ def shipped() -> Dialects:
     return Dialects.model_validate(yaml.safe_load(text))
 
 
-def _is_number(step: str) -> bool:
-    return step.isascii() and step.isdigit() and len(step) < 6
+class _Steps(NamedTuple):
+    message: int
+    path: str
+    call: int
+
+
+@lru_cache(maxsize=8192)
+def _steps(key: str, prefix: str) -> _Steps | None:
+    """Return ``PREFIX.3.tool_calls.1.id`` as (3, ``tool_calls.#.id``, 1), None for keys of another form."""
+    match = re.fullmatch(rf"{re.escape(prefix)}\.([0-9]{{1,5}})\.(.+)", key)
+    if match is None:
+        return None
+    call = re.search(r"\.([0-9]{1,5})\.", match[2])
+    return _Steps(int(match[1]), re.sub(r"\.[0-9]+\.", ".#.", match[2]), int(call[1]) if call else 0)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
@@ -33,6 +34,20 @@ MEMBER: Mapping[Kind, str] = MappingProxyType(
 def read(attributes: Attributes, positions: Positions, target: Target) -> pa.Array:
     """Return the values at *positions* as *target* wants them, of the type of its `MEMBER`."""
     return _READERS[target.kind](attributes, positions, target)
+
+
+def usable(attributes: Attributes, positions: Positions, target: Target) -> npt.NDArray[np.bool_]:
+    """Tell which values at *positions*, already under the target's own name, say something."""
+    match target.kind:
+        case Kind.COUNT | Kind.SECONDS:
+            values = read(attributes, positions, target)
+        case Kind.TEXT:
+            values = _mapped(
+                attributes.strings(positions), lambda text: text if target.speaks(text) else None, pa.string()
+            )
+        case _:
+            return np.ones(len(positions), dtype=bool)
+    return np.asarray(values.is_valid())
 
 
 @lru_cache(maxsize=4096)
@@ -101,9 +116,10 @@ def _address(url: str) -> tuple[str | None, int | None]:
     """Return the host and port that *url* names, each None where it does not."""
     try:
         parts = urlsplit(url)
-        return parts.hostname or None, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         return None, None
+    return host or None, port
 
 
 def _mapped(strings: pa.StringArray, new: Callable[[str], Any], kind: pa.DataType) -> pa.Array:

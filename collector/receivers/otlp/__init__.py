@@ -3,6 +3,7 @@
 A request is answered only after every pipeline has taken its spans for good.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 from collector.component import ComponentConfig, Consume, Host, Receiver
@@ -55,8 +56,9 @@ class OtlpReceiver(Receiver):
 
     def stop(self) -> None:
         """Stop listening and let the running requests finish within a few seconds."""
-        for server in self._servers():
-            server.stop(_GRACE)
+        if servers := self._servers():
+            with ThreadPoolExecutor(len(servers)) as pool:
+                list(pool.map(lambda server: server.stop(_GRACE), servers))
 
     def _servers(self) -> list[GrpcServer | OtlpHttpServer]:
         return [server for server in (self._grpc, self._http) if server is not None]

@@ -74,7 +74,7 @@ class HttpConfig(ComponentConfig):
     workers: int = Field(10, ge=1)
     """Requests handled at the same time; others wait, still unread, in their connections."""
     max_connections: int = Field(512, ge=1)
-    """Connections kept open while they wait for a request; more are closed."""
+    """Connections open at the same time; more are closed at once."""
     read_timeout: Duration = 30.0
     """How long one request may take to arrive, headers and body; slower ones get 408."""
     idle_timeout: Duration = 120.0

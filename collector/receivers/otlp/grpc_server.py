@@ -1,6 +1,8 @@
 """The gRPC door: OTLP's TraceService on raw bytes, so that no protobuf object is ever built for a request."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
 
 import grpc
 
@@ -52,7 +54,7 @@ class GrpcServer:
             self._pool.shutdown(wait=False)
             self._pool = None
 
-    def _handlers(self) -> list[grpc.GenericRpcHandler]:
+    def _handlers(self) -> "list[grpc.GenericRpcHandler[Any, Any]]":
         export = grpc.unary_unary_rpc_method_handler(self._export)
         handlers = [grpc.method_handlers_generic_handler(_TRACES, {"Export": export})]
         for service, signal in _NOT_YET.items():
@@ -69,8 +71,8 @@ class GrpcServer:
         return body
 
 
-def _refuser(signal: str) -> "grpc._Behavior":
-    def refuse(_request: bytes, context: grpc.ServicerContext) -> None:
+def _refuser(signal: str) -> Callable[[bytes, grpc.ServicerContext], NoReturn]:
+    def refuse(_request: bytes, context: grpc.ServicerContext) -> NoReturn:
         context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{signal} are not accepted yet by genai-collector; send traces")
 
     return refuse
@@ -96,6 +98,8 @@ def _keepalive_options(config: KeepaliveConfig) -> list[tuple[str, int]]:
         "grpc.max_connection_age_grace_ms": server.max_connection_age_grace,
         "grpc.keepalive_time_ms": server.time,
         "grpc.keepalive_timeout_ms": server.timeout,
+        # The timer that ends a connection whose pings stay unanswered; the one above alone does not.
+        "grpc.http2.ping_timeout_ms": server.timeout,
     }
     return [
         *((name, int(seconds * 1000) or _FOREVER_MS) for name, seconds in durations.items()),

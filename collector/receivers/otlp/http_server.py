@@ -31,6 +31,7 @@ _TEXT = "text/plain; charset=utf-8"
 _HEADER_LIMIT = 64 * 1024
 _BACKLOG = 128
 _LINGER = 2.0
+_WAKE = 0.1  # seconds after which the accepting thread looks for idle connections and for the end
 _PIECE = 64 * 1024
 
 
@@ -59,7 +60,7 @@ class OtlpHttpServer:
     def stop(self, grace: float) -> None:
         """Refuse new requests, give the running ones *grace* seconds, release the port."""
         if self._server is not None:
-            self._server.shutdown_timeout = grace
+            self._server.shutdown_timeout = math.ceil(grace)
             # The server would wait for ever for a request that never ends.
             stopping = Thread(target=self._server.stop, daemon=True)
             stopping.start()
@@ -110,12 +111,19 @@ class _Connection(HTTPConnection):
         self.unread = False
 
     def communicate(self) -> bool:
-        """Serve one request; return whether the connection stays open."""
+        """Serve one request, unless the server stops; return whether the connection stays open."""
+        if not self.server.ready:
+            return False
         self.rfile.raw.deadline = monotonic() + self.read_timeout
-        stays = super().communicate()
+        stays: bool = super().communicate()  # type: ignore[no-untyped-call]
         if self.unread:
             self._drain()
-        return bool(stays)
+        return stays
+
+    def close(self) -> None:
+        """Close the connection and make room for another."""
+        self.server.open.discard(self)
+        super().close()
 
     def _drain(self) -> None:
         # Closing while the client sends would reset the connection, and the answer with it.
@@ -130,6 +138,7 @@ class _Server(HTTPServer):
     """Is cheroot's server with our limits, logging to our log."""
 
     ConnectionClass = _Connection
+    expiration_interval = _WAKE
     max_request_header_size = _HEADER_LIMIT
     request_queue_size = _BACKLOG
 
@@ -139,14 +148,26 @@ class _Server(HTTPServer):
         self.config = config
         self.intake = intake
         self.log = log
-        self.timeout = config.idle_timeout
+        self.timeout = math.ceil(config.idle_timeout)
         self.keep_alive_conn_limit = config.max_connections
+        self.open: set[_Connection] = set()
+
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
+        """Bind a new socket, or close it and raise OSError."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
     def process_conn(self, conn: _Connection) -> None:
         """Give a readable connection to a worker; a new one, silent as yet, waits without one."""
         if conn.last_used is not None:
             super().process_conn(conn)
-        elif self.can_add_keepalive_connection:
+        elif len(self.open) < self.config.max_connections:
+            self.open.add(conn)
             self.put_conn(conn)
         else:
             conn.close()
@@ -232,7 +253,8 @@ class _Gateway(Gateway):
     _whole = False
 
     def _header(self, name: bytes) -> str:
-        return self.req.inheaders.get(name, b"").decode("latin-1").strip().lower()
+        value: bytes = self.req.inheaders.get(name, b"")
+        return value.decode("latin-1").strip().lower()
 
     def _media_type(self) -> str:
         return self._header(b"Content-Type").partition(";")[0].strip()

@@ -44,9 +44,9 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The message, cut to a length that fits any header."""
-        long = len(self.message) > _LONGEST_MESSAGE
-        return self.message[: _LONGEST_MESSAGE - 1] + "…" if long else self.message
+        """The message as valid UTF-8, cut to a length that fits any header."""
+        text = self.message.encode(errors="replace").decode()
+        return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 
     def _response(self) -> Message:
         response = ExportTraceServiceResponse()
@@ -54,7 +54,7 @@ class Answer:
         response.partial_success.error_message = self.text
         return response
 
-    def _status(self) -> Message:
+    def _status(self) -> Status:
         status = Status(code=self.code, message=self.text)
         if self.retry_after is not None:
             delay = RetryInfo()

@@ -1,5 +1,5 @@
 -- The numbers about model calls. Rows of one minute and equal dimensions add up; ClickHouse merges them when it likes,
--- so every query sums. Columns are those of collector.schema.ROLLUPS. {retention} is in seconds.
+-- so every query sums. Columns are those of collector.schema.ROLLUPS. The retention is in seconds.
 
 CREATE DATABASE IF NOT EXISTS signoz_genai;
 
@@ -40,3 +40,12 @@ ORDER BY (time, service_name, language, environment, provider, operation, reques
 TTL time + toIntervalSecond({rollup_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
 COMMENT 'Sums over model calls per minute; read them through the views of this database';
+
+CREATE TABLE IF NOT EXISTS signoz_genai.schema_versions
+(
+    version UInt32 COMMENT 'Version of the tables that genai-collector made here',
+    created_at DateTime('UTC') DEFAULT now() COMMENT 'When it made them'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY version
+SETTINGS non_replicated_deduplication_window = 10000;

@@ -1,5 +1,5 @@
 -- The trace tables of SigNoz: same names, columns, keys and views, so that its query service and dashboards read them.
--- {retention} is in seconds. A batch is stored once however often it is sent: every table, targets of views included,
+-- The retention is in seconds. A batch is stored once however often it is sent: every table, targets of views included,
 -- remembers the tokens of its last 10000 inserts.
 
 CREATE DATABASE IF NOT EXISTS signoz_traces;

@@ -1,0 +1,223 @@
+"""Talking to ClickHouse: the embedded engine or a server, behind the same three verbs.
+
+Connection   command   run a statement
+             rows      read an answer
+             insert    store rows of one table
+
+chdb:///path                          Embedded   ClickHouse inside this process, data in a folder
+clickhouse[s]://user:pass@host:8123   Server     ClickHouse's HTTP interface
+"""
+
+import fcntl
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
+
+from exporters.clickhouse.errors import refusal, unavailable
+
+SERVER_SCHEMES = {"clickhouse": False, "clickhouses": True, "http": False, "https": True}
+"""Schemes of a server's dsn, and whether they mean TLS."""
+
+SERVER_OPTIONS = {
+    "verify",
+    "ca_cert",
+    "client_cert",
+    "client_cert_key",
+    "server_host_name",
+    "http_proxy",
+    "https_proxy",
+}
+"""Options that may stand behind ``?`` in a server's dsn, as clickhouse-connect names them."""
+
+EMBEDDED_SCHEME = "chdb"
+
+_ONE_BLOCK = {
+    "max_insert_threads": "1",
+    "max_insert_block_size": "1000000000",
+    "min_insert_block_size_rows": "1000000000",
+    "min_insert_block_size_bytes": "0",
+}
+"""Rows of one insert stay together, so that it is stored whole or not at all."""
+
+INSERT_SETTINGS: Mapping[str, str] = {
+    "async_insert": "0",
+    "insert_deduplicate": "1",
+    "deduplicate_blocks_in_dependent_materialized_views": "1",
+    "input_format_try_infer_dates": "0",
+    "input_format_try_infer_datetimes": "0",
+    "type_json_skip_duplicated_paths": "1",
+    **_ONE_BLOCK,
+}
+"""Returning means stored; a token seen before means stored before, in the targets of views too; texts stay texts."""
+
+_FAILURES = (ClickHouseError, HTTPError, OSError)
+_LONGEST_CONNECT = 10
+
+
+class Connection(ABC):
+    """Is one client of one ClickHouse, used by one thread at a time.
+
+    Every verb raises `collector.errors.Retryable`; an insert raises `exporters.clickhouse.errors.RowError` where the
+    rows are to blame.
+    """
+
+    def __init__(self, name: str, client: Client) -> None:
+        self.name = name
+        self._client = client
+
+    def command(self, statement: str) -> None:
+        """Run a statement that answers nothing."""
+        try:
+            self._client.command(statement)
+        except _FAILURES as error:
+            raise unavailable(self.name, error) from error
+
+    def rows(self, query: str) -> Sequence[Sequence[Any]]:
+        """Return the answer of a query, row by row."""
+        try:
+            return self._client.query(query).result_rows
+        except _FAILURES as error:
+            raise unavailable(self.name, error) from error
+
+    def insert(self, table: str, rows: pa.RecordBatch, token: str) -> None:
+        """Store the rows in *table* (``database.name``); once, however often the same token is used for it."""
+        try:
+            self._insert(table, rows, {**INSERT_SETTINGS, "insert_deduplication_token": token})
+        except _FAILURES as error:
+            raise refusal(error) or unavailable(self.name, error) from error
+
+    @abstractmethod
+    def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None: ...
+
+    def close(self) -> None:
+        """Release the client."""
+        self._client.close()
+
+
+class Embedded(Connection):
+    """Is ClickHouse inside this process. One process at a time may use a folder, and one folder a process."""
+
+    def __init__(self, folder: Path) -> None:
+        if find_spec("chdb") is None:
+            raise UnusableError(
+                "needs the embedded ClickHouse; install it with `pip install 'genai-collector[embedded]'`"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            client = clickhouse_connect.get_client(interface="chdb", path=str(folder), show_clickhouse_errors="scrub")
+        except ClickHouseError as error:
+            if _is_locked(folder / "status"):
+                raise UnusableError(
+                    f"{folder} is used by another process, and chDB allows one;"
+                    " stop that process, or name another folder in the dsn"
+                ) from error
+            raise UnusableError(f"{folder} cannot be opened: {error}") from error
+        super().__init__(f"chdb {folder}", client)
+
+    def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None:
+        columns = _names(rows)
+        chosen = ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
+        # chDB finds the variable by its name and reads its memory; a SELECT, unlike plain Arrow input, keeps the
+        # settings when it turns text into JSON columns.
+        arrow_rows = pa.Table.from_batches([rows])  # noqa: F841
+        self._client.command(
+            f"INSERT INTO {table} ({columns}) SETTINGS {chosen} SELECT {columns} FROM Python(arrow_rows)"
+        )
+
+
+class Server(Connection):
+    """Is a ClickHouse server, spoken to over HTTP."""
+
+    def __init__(self, dsn: str, timeout: float) -> None:
+        parts = urlsplit(dsn)
+        secure = SERVER_SCHEMES[parts.scheme]
+        port = parts.port or (8443 if secure else 8123)
+        name = f"clickhouse {parts.hostname}:{port}"
+        # It logs every failed request with its stack; whoever tries again says that better.
+        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+        options: dict[str, Any] = dict(parse_qsl(parts.query))
+        try:
+            client = clickhouse_connect.get_client(
+                host=parts.hostname,
+                port=port,
+                interface="https" if secure else "http",
+                username=unquote(parts.username or "default"),
+                password=unquote(parts.password or ""),
+                connect_timeout=min(_LONGEST_CONNECT, max(1, int(timeout))),
+                send_receive_timeout=max(1, int(timeout)),
+                autogenerate_session_id=False,
+                show_clickhouse_errors="scrub",
+                settings={"wait_end_of_query": "1"},
+                **options,
+            )
+        except _FAILURES as error:
+            raise unavailable(name, error) from error
+        super().__init__(name, client)
+        self._types: dict[str, Mapping[str, str]] = {}
+
+    def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None:
+        columns = _names(rows)
+        target = f"{table} ({columns})"
+        types = self._types_of(table)
+        if any(types.get(name, "").startswith("JSON") for name in rows.schema.names):
+            # Plain Arrow input forgets the settings when it turns text into JSON columns; a SELECT keeps them.
+            shape = ", ".join(f"`{name}` {_sent_type(types.get(name, 'String'))}" for name in rows.schema.names)
+            target = f"{target} SELECT {columns} FROM input({_quoted(shape)})"
+        self._client.raw_insert(target, None, _arrow_file(rows), dict(settings), "Arrow")
+
+    def _types_of(self, table: str) -> Mapping[str, str]:
+        if not self._types.get(table):
+            database, name = table.split(".")
+            found = self._client.query(
+                "SELECT name, type FROM system.columns"
+                f" WHERE database = {_quoted(database)} AND table = {_quoted(name)}"
+            )
+            self._types[table] = {column: kind for column, kind in found.result_rows}
+        return self._types[table]
+
+
+class UnusableError(Exception):
+    """Says why a dsn can never work in this process, in words for the user."""
+
+
+def _is_locked(status: Path) -> bool:
+    """Return whether another process holds chDB's own lock."""
+    try:
+        with status.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _names(rows: pa.RecordBatch) -> str:
+    return ", ".join(f"`{name}`" for name in rows.schema.names)
+
+
+def _sent_type(column_type: str) -> str:
+    return "String" if column_type.startswith("JSON") else column_type
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _arrow_file(rows: pa.RecordBatch) -> Any:
+    # lz4 inside the Arrow file costs less than around the request, and is sent by clickhouse-connect as it is.
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_batch(rows)
+    return sink.getvalue()

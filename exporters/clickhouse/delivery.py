@@ -1,0 +1,97 @@
+"""Storing the rows of one batch, each once, except those that ClickHouse can never take.
+
+    insert ──> groups of days ──> stored, or halved until only the refused rows are left
+
+Every part has a token made from the batch's id and the place of its rows, so that a replay repeats the same tokens.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from collector.errors import Permanent
+from exporters.clickhouse.client import Connection
+from exporters.clickhouse.errors import RowError
+from exporters.clickhouse.insert import Insert
+
+MOST_DAYS = 100
+"""Partitions that one insert may touch (ClickHouse's max_partitions_per_insert_block); ours are days or longer."""
+
+_DAY = 86_400
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_TIME_COLUMNS: Mapping[str, str] = {"timestamp": "ns", "seen_at_ts_bucket_start": "s", "unix_milli": "ms", "time": "s"}
+"""The columns that decide the partition, and their unit where they are plain numbers."""
+
+
+@dataclass
+class Refusals:
+    """Collects the rows that ClickHouse can never store."""
+
+    rows: set[int] = field(default_factory=set)
+    """Row numbers of the batch's items."""
+    reason: str = ""
+    side_rows: int = 0
+    """How many rows of side tables were left out."""
+
+
+def deliver(connection: Connection, batch_id: str, inserts: Iterable[Insert]) -> Refusals:
+    """Store every row that can be stored and return the others; raise Retryable when ClickHouse cannot be used now."""
+    refusals = Refusals()
+    for insert in inserts:
+        for part, index in _groups(insert.rows):
+            rows = insert.rows if index is None else insert.rows.take(pa.array(index))
+            for number, reason in _refused(connection, insert.table, rows, f"{batch_id}:{insert.table}{part}"):
+                refusals.reason = refusals.reason or reason
+                row = number if index is None else int(index[number])
+                if insert.sources is None:
+                    refusals.side_rows += 1
+                else:
+                    refusals.rows.add(int(insert.sources[row]))
+    return refusals
+
+
+def permanent(refusals: Refusals) -> Permanent:
+    """Return the error that names the refused items of a batch whose other items are stored."""
+    return Permanent(refusals.reason, rows=sorted(refusals.rows))
+
+
+def _groups(rows: pa.RecordBatch) -> Iterator[tuple[str, npt.NDArray[np.int64] | None]]:
+    """Yield parts of at most `MOST_DAYS` days as (name of the part, row numbers); None stands for all rows."""
+    if rows.num_rows == 0:
+        return
+    days = _days(rows)
+    distinct = None if days is None or np.ptp(days) < MOST_DAYS else np.unique(days)
+    if days is None or distinct is None or len(distinct) <= MOST_DAYS:
+        yield "", None
+        return
+    for first in range(0, len(distinct), MOST_DAYS):
+        group = distinct[first : first + MOST_DAYS]
+        yield f":{group[0]}", np.flatnonzero((days >= group[0]) & (days <= group[-1]))
+
+
+def _days(rows: pa.RecordBatch) -> npt.NDArray[np.int64] | None:
+    for name, unit in _TIME_COLUMNS.items():
+        if name in rows.schema.names:
+            column = rows.column(name)
+            if pa.types.is_timestamp(column.type):
+                return np.asarray(column.view(pa.int64())) // (_DAY * _PER_SECOND[column.type.unit])
+            return np.asarray(column) // (_DAY * _PER_SECOND[unit])
+    return None
+
+
+def _refused(connection: Connection, table: str, rows: pa.RecordBatch, token: str) -> Sequence[tuple[int, str]]:
+    """Store *rows* and return (row number, reason) of those that cannot be."""
+    try:
+        connection.insert(table, rows, token)
+    except RowError as error:
+        if rows.num_rows == 1:
+            return [(0, str(error))]
+    else:
+        return []
+    half = rows.num_rows // 2
+    first = _refused(connection, table, rows.slice(0, half), f"{token}/0")
+    second = _refused(connection, table, rows.slice(half), f"{token}/1")
+    return [*first, *((half + number, reason) for number, reason in second)]

@@ -1,0 +1,109 @@
+"""The tables and views in ClickHouse: made once, harmless to make again."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from collector.errors import Retryable
+from exporters.clickhouse.client import Connection
+from exporters.clickhouse.views import view_statements
+
+VERSION = 1
+"""Grows with every change of the tables; a newer version in ClickHouse is left alone."""
+
+_CREATE_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)\.(\w+)")
+_TTL = re.compile(r"^TTL (.*)$", re.MULTILINE)
+_SECONDS = re.compile(r"toIntervalSecond\(\d+\)")
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Says how long rows are kept (days) and whether the costly text indexes are built."""
+
+    retention: int
+    rollup_retention: int
+    ngram_indexes: bool
+
+
+def create(connection: Connection, tables: Tables) -> None:
+    """Make every database, table, twin and view that is missing, and the views anew.
+
+    Raises Retryable when the tables are somebody else's: SigNoz's own, or those of a newer version.
+    """
+    _refuse_foreign(connection)
+    for statement in statements(tables):
+        connection.command(statement)
+        made = _CREATE_TABLE.search(statement)
+        if made:
+            database, table = made.groups()
+            twin = f"CREATE TABLE IF NOT EXISTS {database}.distributed_{table} ENGINE = Alias({database}, {table})"
+            connection.command(twin)
+    _keep(connection, tables)
+    connection.command(
+        f"INSERT INTO signoz_genai.schema_versions (version) SELECT {VERSION}"
+        f" WHERE {VERSION} NOT IN (SELECT version FROM signoz_genai.schema_versions)"
+    )
+
+
+def statements(tables: Tables) -> Iterator[str]:
+    """Yield the statements of the ``.sql`` files in order, filled in."""
+    for name in ("traces.sql", "metadata.sql", "rollups.sql"):
+        text = (files(__package__) / "sql" / name).read_text()
+        text = text.replace("{retention}", str(tables.retention * _DAY))
+        text = text.replace("{rollup_retention}", str(tables.rollup_retention * _DAY))
+        yield from _split(text if tables.ngram_indexes else _without_ngrams(text))
+    yield from _split(view_statements())
+
+
+def _split(text: str) -> Iterator[str]:
+    lines = (line for line in text.splitlines() if not line.startswith("--"))
+    for statement in "\n".join(lines).split(";\n"):
+        if statement.strip():
+            yield statement.strip().removesuffix(";")
+
+
+def _without_ngrams(text: str) -> str:
+    kept = "\n".join(line for line in text.splitlines() if "ngrambf_v1" not in line)
+    return kept.replace(",\n)\n", "\n)\n")
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    found = {
+        (database, table)
+        for database, table in connection.rows(
+            "SELECT database, name FROM system.tables"
+            " WHERE (database, name) IN"
+            " (('signoz_traces', 'schema_migrations_v2'), ('signoz_genai', 'schema_versions'))"
+        )
+    }
+    if ("signoz_traces", "schema_migrations_v2") in found:
+        raise Retryable(
+            f"{connection.name}: these tables belong to SigNoz, which changes them itself;"
+            " `schema: create` is for a ClickHouse without SigNoz, point the dsn at one"
+        )
+    if ("signoz_genai", "schema_versions") in found:
+        newest = connection.rows("SELECT max(version) FROM signoz_genai.schema_versions")[0][0]
+        if newest > VERSION:
+            raise Retryable(
+                f"{connection.name}: the tables have version {newest}, this program knows up to {VERSION};"
+                " install the newer genai-collector"
+            )
+
+
+def _keep(connection: Connection, tables: Tables) -> None:
+    """Bring tables that were made with another retention to the wanted one."""
+    engines = {
+        f"{database}.{table}": engine
+        for database, table, engine in connection.rows(
+            "SELECT database, name, engine_full FROM system.tables"
+            " WHERE database IN ('signoz_traces', 'signoz_genai') AND engine LIKE '%MergeTree'"
+        )
+    }
+    for statement in statements(tables):
+        made, ttl = _CREATE_TABLE.search(statement), _TTL.search(statement)
+        if made and ttl:
+            table = ".".join(made.groups())
+            if _SECONDS.findall(engines[table]) != _SECONDS.findall(ttl[1]):
+                connection.command(f"ALTER TABLE {table} MODIFY TTL {ttl[1]}")

@@ -1,0 +1,200 @@
+"""The attributes of spans sorted by the ClickHouse type that holds them: strings, numbers, booleans.
+
+    [a="x" n=1 m={k: true}]   ->   strings a="x"    numbers n=1    booleans m.k=true
+
+Lists, bytes and empty values are strings; maps are flattened; NaN and infinities have no place and are left out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from collector.attributes import Attributes, attributes_of
+from collector.batch import Batch
+from exporters.clickhouse.columns import Ints, binary_rows, offsets_of, ragged
+from exporters.clickhouse.texts import as_string, go_text
+from exporters.clickhouse.values import Value, array_value, flatten, is_number, kvlist_value
+
+_Leaves: TypeAlias = list[list[tuple[str, Any]]]
+"""For each distinct map its flattened keys and values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Attributes of one type, in the order of their spans; *codes* are numbers of keys."""
+
+    rows: Ints
+    codes: npt.NDArray[np.integer[Any]]
+    values: pa.Array
+
+
+@dataclass(frozen=True, slots=True)
+class TypedAttributes:
+    """All attributes of a batch's spans; ``names[code]`` is the key of an entry."""
+
+    names: list[str]
+    strings: Entries
+    numbers: Entries
+    booleans: Entries
+
+    def by_data_type(self) -> Iterable[tuple[str, Entries]]:
+        """Yield the three with the names that SigNoz gives to their types."""
+        yield from (("string", self.strings), ("float64", self.numbers), ("bool", self.booleans))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Values of one type with their positions in the flat list of attributes, ascending."""
+
+    positions: Ints
+    codes: npt.NDArray[np.integer[Any]]
+    values: pa.Array
+
+
+def typed_attributes_of(batch: Batch) -> TypedAttributes:
+    """Return the attributes of the batch's spans by type, worked out once per batch."""
+    return batch.memo(_typed_attributes)
+
+
+def map_column(entries: Entries, names: list[str], rows: int) -> pa.MapArray:
+    """Return the map column of a table with as many *rows* that holds these entries."""
+    offsets = offsets_of(np.bincount(entries.rows, minlength=rows))
+    keys = pa.DictionaryArray.from_arrays(pa.array(entries.codes, pa.int32()), pa.array(names, pa.string()))
+    return pa.MapArray.from_arrays(pa.array(offsets), keys, entries.values)
+
+
+def _typed_attributes(batch: Batch) -> TypedAttributes:
+    attributes = attributes_of(batch)
+    members = dict(zip(attributes.values.type.names, attributes.values.flatten(), strict=True))
+    names = list(attributes.names)
+    found = [_strings(attributes, members), _numbers(attributes, members), _booleans(attributes, members)]
+    maps = members["kvlist_value"]
+    nested = maps.null_count < len(maps)
+    if nested:
+        leaves = _leaves(attributes, maps, names)
+        found = [_merge(plain, leaf) for plain, leaf in zip(found, leaves, strict=True)]
+    repeated = nested or _has_repeated_keys(attributes)
+    strings, numbers, booleans = (_entries(one, attributes.rows, len(names), repeated=repeated) for one in found)
+    return TypedAttributes(names, strings, numbers, booleans)
+
+
+def _entries(found: _Found, rows: Ints, keys: int, *, repeated: bool) -> Entries:
+    """Return what was found as entries; where keys may be *repeated*, only the last value of each key of a span."""
+    entries = Entries(rows[found.positions], found.codes, found.values)
+    if not repeated:
+        return entries
+    places = (entries.rows * keys + entries.codes)[::-1]
+    last = np.sort(len(places) - 1 - np.unique(places, return_index=True)[1])
+    return Entries(entries.rows[last], entries.codes[last], entries.values.take(pa.array(last)))
+
+
+def _strings(attributes: Attributes, members: dict[str, pa.Array]) -> _Found:
+    texts = members["string_value"]
+    pieces = [texts]
+    source = np.where(_present(texts), np.arange(len(texts)), -1)
+    for positions, derived, numbers in _derived_texts(members):
+        source[positions] = numbers + sum(map(len, pieces))
+        pieces.append(derived)
+    positions = np.flatnonzero(source >= 0)
+    values = pa.concat_arrays(pieces).take(pa.array(source[positions])) if len(pieces) > 1 else texts.drop_null()
+    return _Found(positions, attributes.codes[positions], values)
+
+
+def _derived_texts(members: dict[str, pa.Array]) -> Iterable[tuple[Ints, pa.StringArray, Ints]]:
+    """Yield, for each other kind of value that is a string here, its positions, the distinct texts, their numbers."""
+    for name in ("array_value", "bytes_value"):
+        member = members[name]
+        if member.null_count < len(member):
+            distinct = pc.dictionary_encode(member.drop_null())
+            plain: Iterable[Value] = distinct.dictionary.to_pylist()
+            if name == "array_value":
+                plain = map(array_value, distinct.dictionary.to_pylist())
+            texts = pa.array([as_string(value) for value in plain], pa.string())
+            yield np.flatnonzero(_present(member)), texts, np.asarray(distinct.indices)
+    filled = sum(len(member) - member.null_count for member in members.values())
+    count = len(members["string_value"])
+    if filled < count:
+        empty = ~np.logical_or.reduce([_present(member) for member in members.values()])
+        positions = np.flatnonzero(empty)
+        yield positions, pa.array([""]), np.zeros(len(positions), np.int64)
+
+
+def _numbers(attributes: Attributes, members: dict[str, pa.Array]) -> _Found:
+    values = members["int_value"].fill_null(0).to_numpy().astype(np.float64)
+    present = _present(members["int_value"])
+    doubles = members["double_value"]
+    if doubles.null_count < len(doubles):
+        plain = doubles.fill_null(np.nan).to_numpy()
+        finite = np.isfinite(plain)
+        values = np.where(finite, plain, values)
+        present = present | finite
+    positions = np.flatnonzero(present)
+    return _Found(positions, attributes.codes[positions], pa.array(values[positions]))
+
+
+def _booleans(attributes: Attributes, members: dict[str, pa.Array]) -> _Found:
+    positions = np.flatnonzero(_present(members["bool_value"]))
+    return _Found(positions, attributes.codes[positions], members["bool_value"].drop_null())
+
+
+def _present(member: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(member.is_valid())
+
+
+def _leaves(attributes: Attributes, maps: pa.BinaryArray, names: list[str]) -> list[_Found]:
+    """Return the flattened members of all maps by type, and add their keys to *names*."""
+    positions = np.flatnonzero(_present(maps))
+    encoded = pc.dictionary_encode(maps.drop_null())
+    size = len(encoded.dictionary)
+    pairs = attributes.codes[positions].astype(np.int64) * size + np.asarray(encoded.indices)
+    distinct = pc.dictionary_encode(pa.array(pairs))
+    values = [kvlist_value(data) for data in encoded.dictionary.to_pylist()]
+    flat = [list(flatten(names[pair // size], values[pair % size])) for pair in distinct.dictionary.to_pylist()]
+    code_of = {name: code for code, name in enumerate(names)}
+    for key in (key for leaves in flat for key, _ in leaves):
+        code_of.setdefault(key, len(code_of))
+    names[:] = code_of
+    which = np.asarray(distinct.indices)
+    return [
+        _spread(positions, which, [[(code_of[key], leaf) for key, leaf in leaves] for leaves in kind], column)
+        for kind, column in _by_type(flat)
+    ]
+
+
+def _by_type(flat: _Leaves) -> Iterable[tuple[_Leaves, pa.DataType]]:
+    """Yield the leaves that are strings, numbers and booleans, with their Arrow types."""
+    yield [[(key, go_text(leaf)) for key, leaf in one if not isinstance(leaf, float | int)] for one in flat], pa.utf8()
+    yield [[(key, float(leaf)) for key, leaf in one if is_number(leaf)] for one in flat], pa.float64()
+    yield [[(key, leaf) for key, leaf in one if isinstance(leaf, bool)] for one in flat], pa.bool_()
+
+
+def _spread(
+    positions: Ints, which: npt.NDArray[np.int32], leaves: list[list[tuple[int, Value]]], column: pa.DataType
+) -> _Found:
+    """Return the leaves of each position; ``leaves[which[i]]`` belong to ``positions[i]``."""
+    lengths = np.array([len(one) for one in leaves])
+    index = ragged(offsets_of(lengths)[:-1][which], lengths[which])
+    codes = np.array([code for one in leaves for code, _ in one], np.int64)
+    values = pa.array([leaf for one in leaves for _, leaf in one], column)
+    return _Found(np.repeat(positions, lengths[which]), codes[index], values.take(pa.array(index)))
+
+
+def _merge(first: _Found, second: _Found) -> _Found:
+    positions = np.concatenate([first.positions, second.positions])
+    order = np.argsort(positions, kind="stable")
+    values = pa.concat_arrays([first.values, second.values]).take(pa.array(order))
+    return _Found(positions[order], np.concatenate([first.codes, second.codes])[order], values)
+
+
+def _has_repeated_keys(attributes: Attributes) -> bool:
+    """Tell whether a span has a key twice, by looking at the few distinct sequences of keys that spans have."""
+    shapes = pc.unique(binary_rows(attributes.codes, attributes.lengths))
+    lengths = pc.binary_length(shapes).to_numpy() // 4
+    codes = np.frombuffer(b"".join(shapes.to_pylist()), np.int32)
+    pairs = np.repeat(np.arange(len(shapes)), lengths) * len(attributes.names) + codes
+    return len(np.unique(pairs)) < len(pairs)

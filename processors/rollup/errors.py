@@ -1,0 +1,60 @@
+"""Telling what kind of failure a failed call had."""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class _Status(_Row):
+    first: int = Field(alias="from")
+    last: int = Field(alias="to")
+    error_class: str = Field(alias="class")
+
+
+class _Name(_Row):
+    pattern: re.Pattern[str]
+    error_class: str = Field(alias="class")
+
+
+class CallTable(_Row):
+    """Is what `calls.yaml` says."""
+
+    operations: Mapping[str, str]
+    statuses: tuple[_Status, ...]
+    names: tuple[_Name, ...]
+    otherwise: str
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Every class of error, in order."""
+        by_status = {rule.error_class for rule in self.statuses}
+        return sorted(by_status | {rule.error_class for rule in self.names} | {self.otherwise})
+
+    def class_of(self, status: int | None, *names: str | None) -> str:
+        """Return the class of a failure with this HTTP status, whose error goes by these names."""
+        given = [name for name in names if name]
+        codes = [int(name) for name in given if re.fullmatch(r"[1-5][0-9]{2}", name)]
+        told = (self._of_status(code) for code in (codes if status is None else [status, *codes]))
+        called = (self._of_name(name.lower()) for name in given)
+        return next((found for found in (*told, *called) if found), self.otherwise)
+
+    def _of_status(self, code: int) -> str | None:
+        return next((rule.error_class for rule in self.statuses if rule.first <= code <= rule.last), None)
+
+    def _of_name(self, name: str) -> str | None:
+        return next((rule.error_class for rule in self.names if rule.pattern.search(name)), None)
+
+
+@lru_cache(maxsize=1)
+def call_table() -> CallTable:
+    """Return the table that comes with the package."""
+    text = Path(__file__).with_name("calls.yaml").read_text(encoding="utf-8")
+    return CallTable.model_validate(yaml.safe_load(text))

@@ -1,0 +1,1 @@
+"""Small applications that call models, as users write them, and the endpoint they call."""

@@ -1,0 +1,202 @@
+"""collector/config/__init__.py: whole configurations, good and bad."""
+
+from pathlib import Path
+
+import pytest
+
+from collector import registry
+from collector.batch import Signal
+from collector.config import load
+from collector.errors import ConfigError
+from collector.registry import Kind
+from tests.collector.config.toys import GOOD, ToyExporter, ToyReceiver, install, installed
+
+CASES = Path(__file__).parent / "cases"
+ENVIRON = {"SET": "set", "LOOP": "x${env:LOOP}", "WORD": "word"}
+
+
+def mistakes(*sources, overrides=(), environ=None):
+    with pytest.raises(ConfigError) as caught:
+        load(sources, overrides, environ or {})
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("case", sorted(path.stem for path in CASES.glob("*.yaml")))
+def test_bad_configurations_tell_every_mistake(case, monkeypatch):
+    monkeypatch.chdir(CASES)
+
+    told = mistakes(f"{case}.yaml", environ=ENVIRON)
+
+    expected = (CASES / f"{case}.expected.txt").read_text("utf-8").splitlines()
+    assert expected == [line.replace(str(CASES), "HERE") for line in told]
+
+
+def test_a_configuration_becomes_specs():
+    more = """
+    receivers: {toy_in/b: {timeout: 2s}}
+    processors: {toy_step: }
+    extensions: {toy_watch: }
+    service:
+      extensions: [toy_watch]
+      pipelines:
+        traces: {processors: [toy_step]}
+        metrics/b: {receivers: [toy_in, toy_in/b], exporters: [toy_out]}
+      telemetry: {logs: {level: debug}}
+    """
+
+    loaded = load([f"yaml:{GOOD}", f"yaml:{more}"])
+
+    assert loaded.receivers["toy_in"].cls is ToyReceiver
+    assert loaded.receivers["toy_in"].kind is Kind.RECEIVERS
+    assert (loaded.receivers["toy_in"].config.timeout, loaded.receivers["toy_in/b"].config.timeout) == (90.0, 2.0)
+    assert loaded.exporters["toy_out"].cls is ToyExporter
+    assert loaded.exporters["toy_out"].config.dsn == "memory://"
+    assert list(loaded.pipelines) == ["traces", "metrics/b"]
+    assert loaded.pipelines["traces"].processors == ("toy_step",)
+    assert loaded.pipelines["metrics/b"].signal is Signal.METRICS
+    assert loaded.pipelines["metrics/b"].receivers == ("toy_in", "toy_in/b")
+    assert loaded.service_extensions == ("toy_watch",)
+    assert loaded.telemetry.logs.level == "debug"
+    assert loaded.telemetry.metrics.address == "localhost:8888"
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_an_unknown_type_lists_the_known_ones(kind):
+    (told,) = mistakes(f"yaml:{GOOD}", overrides=[f"{kind.value}.zzzzzz={{}}"])
+
+    assert told == (
+        f'--set {kind.value}.zzzzzz={{}}: {kind.value}::zzzzzz: unknown {kind.one} type "zzzzzz"; '
+        f"known {kind.value}: {', '.join(registry.names(kind))}"
+    )
+
+
+def test_later_sources_win_and_set_wins_over_all():
+    loaded = load(
+        [f"yaml:{GOOD}", "yaml:exporters::toy_out::dsn: second", "yaml:receivers::toy_in::timeout: 3s"],
+        ["exporters.toy_out.dsn=third", "exporters.toy_out.port=7"],
+    )
+
+    assert (loaded.exporters["toy_out"].config.dsn, loaded.exporters["toy_out"].config.port) == ("third", 7)
+    assert loaded.receivers["toy_in"].config.timeout == 3.0
+
+
+def test_a_mistake_is_told_where_the_winning_value_stands(tmp_path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text(GOOD)
+    second.write_text("exporters:\n  toy_out: {port: x}\n")
+
+    assert mistakes(str(first), str(second)) == [
+        f'{second}:2:19: exporters::toy_out::port: must be a whole number, not "x"'
+    ]
+    assert mistakes(str(first), str(second), overrides=["exporters.toy_out.port=[1]"]) == [
+        "--set exporters.toy_out.port=[1]: exporters::toy_out::port: must be a whole number, not [1]"
+    ]
+
+
+def test_a_null_section_deletes_the_earlier_one():
+    assert mistakes(f"yaml:{GOOD}", "yaml:receivers:") == [
+        "yaml:1:1: no receiver configuration specified in config; add receivers: with at least one receiver",
+        'yaml:3:44: service::pipelines::traces: references receiver "toy_in" which is not configured; '
+        "configured receivers: none",
+    ]
+
+
+def test_null_means_the_default():
+    body = "yaml:exporters: {toy_out: {port: , timeout: , sending_queue: {batch: , queue_size: }}}"
+    doors = "yaml:receivers: {toy_in: {protocols: {grpc: }}}"
+
+    loaded = load([f"yaml:{GOOD}", body, doors])
+
+    config, protocols = loaded.exporters["toy_out"].config, loaded.receivers["toy_in"].config.protocols
+    assert (config.port, config.timeout, config.sending_queue.batch.min_size) == (None, 30.0, 16_384)
+    assert protocols.grpc is not None
+    assert protocols.http is None
+
+
+def test_environment_variables_have_the_type_the_field_wants():
+    environ = {"NUMBER": "0123", "WORD": "true", "NULL": "null", "QUOTED": '"x"', "NOTE": "a # b: c"}
+    body = """yaml:
+    exporters:
+      toy_out: {dsn: "${NUMBER}", api_key: "${env:WORD}", port: "${env:NUMBER}",
+                headers: {null: "${NULL}", quoted: "${QUOTED}", note: "${NOTE}", unset: "${env:NOTHING}"}}
+    """
+
+    loaded = load([f"yaml:{GOOD}", body], environ=environ)
+
+    config = loaded.exporters["toy_out"].config
+    assert (config.dsn, config.api_key, config.port) == ("0123", "true", 123)
+    assert config.headers == {"null": "null", "quoted": '"x"', "note": "a # b: c", "unset": ""}
+    assert [str(warning) for warning in loaded.warnings] == [
+        "yaml:4:89: exporters::toy_out::headers::unset: environment variable NOTHING is not set; "
+        "${env:NOTHING} is empty here"
+    ]
+
+
+def test_an_unset_variable_leaves_the_default_of_a_number():
+    loaded = load([f"yaml:{GOOD}"], ["exporters.toy_out.sending_queue.queue_size=${NOTHING}"], {})
+
+    assert loaded.exporters["toy_out"].config.sending_queue.queue_size == 2 * 1024**3
+    assert loaded.warnings
+
+
+def test_what_is_missing_hides_no_mistake_and_makes_none(tmp_path):
+    (tmp_path / "broken.yaml").write_text("a: [")
+
+    told = mistakes("nowhere.yaml", str(tmp_path / "broken.yaml"), f"yaml:{GOOD}", overrides=["novalue"])
+
+    assert told[0].startswith("nowhere.yaml: no such file: nowhere.yaml; paths start from ")
+    assert told[1].startswith(f"{tmp_path / 'broken.yaml'}:1:5: not valid YAML: ")
+    assert told[2:] == ["--set novalue: missing equal sign; write --set processors.name.key=value"]
+
+
+def test_a_component_that_does_not_load_is_a_mistake(tmp_path):
+    entry_points = "[genai_collector.exporters]\ntoy_lost = nowhere.to_be_found:Lost\n"
+    with installed(install(tmp_path, entry_points, "lost")):
+        told = mistakes(f"yaml:{GOOD}", overrides=["exporters.toy_lost={}"])
+
+    assert told == [
+        '--set exporters.toy_lost={}: exporters::toy_lost: exporter "toy_lost" needs the module nowhere; '
+        "it comes from package lost 1.0; reinstall or upgrade that"
+    ]
+
+
+def test_no_secret_is_told():
+    told = "\n".join(
+        mistakes(
+            f"yaml:{GOOD}",
+            overrides=[
+                "exporters.toy_out.password={a: hunter2}",
+                "exporters.toy_out.dsn=[http://u:hunter2@h]",
+                "exporters.toy_out.api_key=[hunter2]",
+                "exporters.toy_out.port={token: hunter2}",
+                "exporters.toy_out.headers={x: [hunter2]}",
+                "exporters.toy_out={passwordd: 1, secret: hunter2}",
+            ],
+        )
+    )
+
+    assert "exporters::toy_out::password" in told
+    assert "hunter2" not in told
+
+
+def test_a_secret_field_is_hidden_whatever_its_name():
+    told = mistakes(f"yaml:{GOOD}", "yaml:exporters: {toy_out: {passphrases: [5318008, {a: hunter2}]}}")
+
+    assert told == [
+        "yaml:1:37: exporters::toy_out::passphrases::0: must be a text, not [REDACTED]; put it in quotes",
+        "yaml:1:46: exporters::toy_out::passphrases::1: must be a text, not [REDACTED]",
+    ]
+
+
+def test_an_expression_is_not_repeated_in_a_message():
+    told = mistakes(f"yaml:{GOOD}", "yaml:exporters::toy_out::dsn: 'a:${hunter2!}'")
+
+    assert len(told) == 1
+    assert "hunter2" not in told[0]
+
+
+def test_the_shipped_configuration_loads():
+    loaded = load([str(Path(__file__).parents[3] / "config.yaml")])
+
+    assert list(loaded.pipelines) == ["traces"]
+    assert loaded.warnings == ()

@@ -1,0 +1,65 @@
+"""collector/config/secrets.py: what must not be printed."""
+
+import pytest
+
+from collector.config.secrets import redact
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "password",
+        "db_password",
+        "passwd",
+        "token",
+        "auth.token",
+        "api_key",
+        "apikey",
+        "api-key",
+        "x-api-key",
+        "secret",
+        "client_secret",
+        "authorization",
+        "Authorization",
+        "signoz-ingestion-key",
+        "private_key",
+        "key_pem",
+        "cookie",
+    ],
+)
+def test_values_under_telling_keys_are_hidden(key):
+    assert redact({key: "hunter2"}) == {key: "[REDACTED]"}
+    assert redact({key: 12345}) == {key: "[REDACTED]"}
+    assert redact({key: ["a", {"b": "c"}]}) == {key: ["[REDACTED]", {"b": "[REDACTED]"}]}
+
+
+@pytest.mark.parametrize(
+    "key", ["max_tokens", "key", "token_limit", "monkey", "passwordless", "pem_bytes", "keys", "compass"]
+)
+def test_other_keys_are_not(key):
+    assert redact({key: "hunter2"}) == {key: "hunter2"}
+
+
+def test_nothing_is_hidden_where_nothing_is():
+    assert redact({"password": "", "token": None, "secret": False}) == {"password": "", "token": None, "secret": False}
+
+
+def test_every_header_is_hidden():
+    assert redact({"headers": {"x-any": "hunter2"}}) == {"headers": {"x-any": "[REDACTED]"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("clickhouse://me:hunter2@host:8123/db", "clickhouse://me:[REDACTED]@host:8123/db"),
+        ("clickhouse://:hunter2@host", "clickhouse://:[REDACTED]@host"),
+        ("clickhouse://me:hun@ter/2@host", "clickhouse://me:[REDACTED]@host"),
+        ("clickhouse://me@host:8123", "clickhouse://me@host:8123"),
+        ("http://host:8123/a", "http://host:8123/a"),
+        ("http://host/?user=me&password=hunter2&x=1", "http://host/?user=me&password=[REDACTED]&x=1"),
+        ("Bearer hunter2", "Bearer [REDACTED]"),
+        ("chdb://./data", "chdb://./data"),
+    ],
+)
+def test_secrets_inside_texts_are_hidden(text, shown):
+    assert redact({"any": text}) == {"any": shown}

@@ -1,0 +1,90 @@
+"""Bodies: chunks, compression, limits."""
+
+import gzip
+import io
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.receivers.otlp.body import Malformed, TooLarge, decompress, read_chunked, read_sized
+
+
+def chunked(*chunks: bytes) -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300_000), max_size=5))
+def test_chunks_are_put_together(chunks: list[bytes]) -> None:
+    stream = io.BytesIO(chunked(*chunks) + b"NEXT")
+    whole = b"".join(chunks)
+    assert read_chunked(stream, len(whole)) == whole
+    assert stream.read() == b"NEXT"
+
+
+@given(st.binary(max_size=300_000), st.sampled_from(["gzip", "deflate", "zlib"]))
+def test_compressed_bodies_come_out_whole(body: bytes, encoding: str) -> None:
+    packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
+    assert decompress(packed, encoding, len(body)) == body
+
+
+def test_extensions_and_trailers_of_chunks_are_passed_over() -> None:
+    stream = io.BytesIO(b"3;name=value\r\nabc\r\n0\r\nChecksum: 1\r\n\r\nNEXT")
+    assert read_chunked(stream, 3) == b"abc"
+    assert stream.read() == b"NEXT"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"x\r\nabc\r\n0\r\n\r\n",
+        b"-3\r\nabc\r\n0\r\n\r\n",
+        b"0x3\r\nabc\r\n0\r\n\r\n"[:2] + b"_3\r\nabc\r\n0\r\n\r\n",
+        b"3\r\nabcd\r\n0\r\n\r\n",
+        b"3\r\nab",
+        b"3\nabc\r\n0\r\n\r\n",
+        b"3\r\nabc\r\n0\r\n" + b"a: b\r\n" * 100,
+        b"9" * 10_000,
+    ],
+)
+def test_broken_chunks_are_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_chunked(io.BytesIO(body), 1000)
+
+
+def test_a_body_that_ends_early_is_malformed() -> None:
+    with pytest.raises(Malformed, match="7 bytes too early"):
+        read_sized(io.BytesIO(b"abc"), 10, 10)
+
+
+def test_limits_hold_before_anything_is_read() -> None:
+    stream = io.BytesIO(b"7fffffffffffffff\r\nabc")
+    with pytest.raises(TooLarge):
+        read_chunked(stream, 1000)
+    assert stream.read() == b"abc"
+    stream = io.BytesIO(b"abc")
+    with pytest.raises(TooLarge):
+        read_sized(stream, 2**62, 1000)
+    assert stream.read() == b"abc"
+
+
+def test_many_small_chunks_meet_the_same_limit() -> None:
+    assert len(read_chunked(io.BytesIO(chunked(*[b"ab"] * 500)), 1000)) == 1000
+    with pytest.raises(TooLarge):
+        read_chunked(io.BytesIO(chunked(*[b"ab"] * 501)), 1000)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000])
+def test_the_limit_is_on_the_decompressed_bytes(size: int) -> None:
+    packed = gzip.compress(bytes(size + 1))
+    assert decompress(packed, "gzip", size + 1) == bytes(size + 1)
+    with pytest.raises(TooLarge):
+        decompress(packed, "gzip", size)
+
+
+@pytest.mark.parametrize("body", [b"", b"plain text", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x"])
+def test_broken_gzip_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        decompress(body, "gzip", 1000)

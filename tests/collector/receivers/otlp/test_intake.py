@@ -1,0 +1,143 @@
+"""What a client hears, whichever door it came through."""
+
+import json
+
+import pytest
+from google.protobuf import json_format
+from google.rpc.code_pb2 import Code
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from structlog.testing import capture_logs
+
+from collector.component import Host
+from collector.errors import Permanent, Retryable
+from collector.receivers.otlp.intake import Answer, Intake
+from tests.collector.receivers.otlp.receiving import Pipeline, own_metrics, request
+
+
+def intake(pipeline: Pipeline) -> tuple[Intake, Host]:
+    host = Host("otlp/in")
+    return Intake(host, pipeline.consume, "grpc"), host
+
+
+def raising(error: Exception) -> Pipeline:
+    def behave(_batch: object) -> None:
+        raise error
+
+    return Pipeline(behave)
+
+
+def test_full_success_leaves_partial_success_unset() -> None:
+    pipeline = Pipeline()
+    door, host = intake(pipeline)
+    answer = door.take(request("a", "b").SerializeToString())
+    assert answer == Answer()
+    assert answer.encode() == b""
+    assert answer.encode(json=True) == b"{}"
+    assert pipeline.names == ["a", "b"]
+    labels = 'receiver="otlp/in",transport="grpc"'
+    assert own_metrics(host) == {
+        f"otelcol_receiver_accepted_spans{{{labels}}}": 2,
+        f'otelcol_receiver_requests{{outcome="success",{labels}}}': 1,
+    }
+
+
+def test_json_gives_the_same_batch_as_protobuf() -> None:
+    pipeline = Pipeline()
+    door, _ = intake(pipeline)
+    message = request("a")
+    span = {"traceId": "0" * 31 + "1", "spanId": "0" * 15 + "1", "name": "a"}
+    for side in ("start", "end"):
+        span[f"{side}TimeUnixNano"] = str(
+            getattr(message.resource_spans[0].scope_spans[0].spans[0], f"{side}_time_unix_nano")
+        )
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+    assert door.take(message.SerializeToString()) == door.take(body, json=True) == Answer()
+    first, second = pipeline.batches
+    assert first.main.equals(second.main)
+
+
+@pytest.mark.parametrize("body", [b"", request().SerializeToString()])
+def test_an_empty_request_succeeds_without_troubling_the_pipeline(body: bytes) -> None:
+    door, host = intake(raising(AssertionError("consume was called")))
+    assert door.take(body) == Answer()
+    assert own_metrics(host) == {
+        'otelcol_receiver_requests{outcome="success",receiver="otlp/in",transport="grpc"}': 1,
+    }
+
+
+def test_spans_without_a_usable_time_are_rejected_and_the_others_go_on() -> None:
+    pipeline = Pipeline()
+    door, host = intake(pipeline)
+    message = request("good", "zero", "huge")
+    spans = message.resource_spans[0].scope_spans[0].spans
+    spans[1].start_time_unix_nano = 0
+    spans[2].start_time_unix_nano = 2**63
+    answer = door.take(message.SerializeToString())
+    response = ExportTraceServiceResponse.FromString(answer.encode())
+    assert response.partial_success.rejected_spans == 2
+    assert "start_time_unix_nano" in response.partial_success.error_message
+    assert json.loads(answer.encode(json=True))["partialSuccess"]["rejectedSpans"] == "2"
+    assert pipeline.names == ["good"]
+    metrics = own_metrics(host)
+    assert metrics['otelcol_receiver_accepted_spans{receiver="otlp/in",transport="grpc"}'] == 1
+    assert metrics['otelcol_receiver_refused_spans{receiver="otlp/in",transport="grpc"}'] == 2
+
+
+def test_a_request_of_nothing_but_rejected_spans_does_not_trouble_the_pipeline() -> None:
+    door, _ = intake(raising(AssertionError("consume was called")))
+    answer = door.take(request("a", "b", start=0).SerializeToString())
+    assert (answer.code, answer.rejected) == (Code.OK, 2)
+
+
+@pytest.mark.parametrize(("after", "seconds"), [(None, 1.0), (0.25, 0.25), (7.0, 7.0), (-1.0, 0.0)])
+def test_retryable_carries_the_delay(after: float | None, seconds: float) -> None:
+    door, host = intake(raising(Retryable("outbox is full", after=after)))
+    answer = door.take(request("a").SerializeToString())
+    status = Status.FromString(answer.encode())
+    delay = RetryInfo()
+    assert status.details[0].Unpack(delay)
+    assert (status.code, status.message) == (Code.UNAVAILABLE, "outbox is full")
+    assert delay.retry_delay.ToMilliseconds() == seconds * 1000
+    assert own_metrics(host)['otelcol_receiver_refused_spans{receiver="otlp/in",transport="grpc"}'] == 1
+    parsed = json_format.Parse(answer.encode(json=True), Status())
+    assert parsed == status
+
+
+def test_permanent_has_no_delay() -> None:
+    door, host = intake(raising(Permanent("no such table")))
+    answer = door.take(request("a").SerializeToString())
+    assert Status.FromString(answer.encode()) == Status(code=Code.INVALID_ARGUMENT, message="no such table")
+    assert own_metrics(host)['otelcol_receiver_refused_spans{receiver="otlp/in",transport="grpc"}'] == 1
+
+
+@pytest.mark.parametrize(("body", "is_json"), [(b"\xff\xff", False), (b"{", True), (b"[]", True)])
+def test_malformed_bytes_are_refused_for_good(body: bytes, is_json: bool) -> None:
+    door, host = intake(Pipeline())
+    answer = door.take(body, json=is_json)
+    assert answer.code == Code.INVALID_ARGUMENT
+    assert answer.retry_after is None
+    assert own_metrics(host) == {
+        'otelcol_receiver_requests{outcome="refused",receiver="otlp/in",transport="grpc"}': 1,
+    }
+
+
+def test_a_bug_is_logged_whole_and_told_to_the_client_without_its_details() -> None:
+    door, host = intake(raising(ZeroDivisionError("secret detail")))
+    with capture_logs() as logs:
+        answer = door.take(request("a").SerializeToString())
+    assert answer.code == Code.INTERNAL
+    assert "secret" not in answer.message
+    assert [(line["event"], line["exc_info"], line["component"]) for line in logs] == [
+        ("request failed", True, "otlp/in")
+    ]
+    metrics = own_metrics(host)
+    assert metrics['otelcol_receiver_failed_spans{receiver="otlp/in",transport="grpc"}'] == 1
+    assert metrics['otelcol_receiver_requests{outcome="failure",receiver="otlp/in",transport="grpc"}'] == 1
+
+
+def test_long_and_unprintable_messages_are_cut_to_fit() -> None:
+    answer = Answer(Code.INVALID_ARGUMENT, "x\udc80" * 10_000)
+    assert len(answer.text) == 500
+    assert Status.FromString(answer.encode()).message == answer.text

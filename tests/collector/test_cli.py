@@ -1,0 +1,173 @@
+"""collector/cli.py: the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from collector import service
+from collector.cli import main
+from tests.collector.config.toys import GOOD, install, installed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def site(tmp_path_factory):
+    folder = install(tmp_path_factory.mktemp("site"))
+    with installed(folder):
+        yield folder
+
+
+@pytest.fixture
+def good(tmp_path):
+    path = tmp_path / "good.yaml"
+    path.write_text(GOOD)
+    return str(path)
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The configurations that would have been run; running itself is the service's own test."""
+    configurations = []
+
+    class Ran:
+        def __init__(self, configuration):
+            configurations.append(configuration)
+
+        def run(self):
+            return 0
+
+    monkeypatch.setattr(service, "Service", Ran)
+    return configurations
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, arguments, prog_name="genai-collector")
+
+
+def test_validate_is_silent_about_a_good_configuration(good):
+    result = run("validate", "--config", good)
+
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_mistakes_are_told_one_in_a_line_and_nothing_starts(good, ran):
+    for arguments in (["validate"], ["print-config"], []):
+        result = run("--config", good, "--set", "exporters.toy_out.port=x", "--set", "servise={}", *arguments)
+
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert result.stderr.splitlines() == [
+            '--set exporters.toy_out.port=x: exporters::toy_out::port: must be a whole number, not "x"',
+            '--set servise={}: servise: unknown key; did you mean "service"?',
+        ]
+    assert ran == []
+
+
+def test_a_good_configuration_is_run(good, ran):
+    result = run(
+        "--config", good, "--config", "yaml:receivers::toy_in::timeout: 3s", "--set", "exporters.toy_out.dsn=x"
+    )
+
+    assert (result.exit_code, result.output) == (0, "")
+    assert ran[0].receivers["toy_in"].config.timeout == 3.0
+    assert ran[0].exporters["toy_out"].config.dsn == "x"
+
+
+def test_the_exit_code_is_the_service_s(good, ran, monkeypatch):
+    monkeypatch.setattr(service.Service, "run", lambda self: 1)
+
+    assert run("--config", good).exit_code == 1
+
+
+def test_a_bug_is_one_line_and_the_stack_comes_with_debug(good, ran, monkeypatch):
+    def fail(self):
+        raise RuntimeError("the\nreason")
+
+    monkeypatch.setattr(service.Service, "run", fail)
+
+    result = run("--config", good)
+    told = run("--config", good, "--set", "service.telemetry.logs.level=debug")
+
+    assert (result.exit_code, result.stderr) == (1, "genai-collector: RuntimeError: the reason\n")
+    assert told.exit_code == 1
+    assert "Traceback" in told.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["validate"], ["print-config"]])
+def test_without_a_configuration_it_says_what_to_do(arguments):
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert "at least one config flag must be provided; try: genai-collector --config config.yaml" in result.stderr
+
+
+def test_options_work_before_and_behind_the_command(good):
+    before = run("--config", good, "--set", "exporters.toy_out.port=7", "print-config")
+    behind = run("print-config", "--config", good, "--set", "exporters.toy_out.port=7")
+    both = run(
+        "--config", good, "--set", "exporters.toy_out.port=6", "print-config", "--set", "exporters.toy_out.port=7"
+    )
+
+    assert yaml.safe_load(before.stdout)["exporters"]["toy_out"]["port"] == 7
+    assert before.stdout == behind.stdout == both.stdout
+
+
+def test_print_config_hides_secrets(good):
+    arguments = ["print-config", "--config", good, "--set", "exporters.toy_out.password=hunter2"]
+
+    redacted, unredacted = run(*arguments), run(*arguments, "--mode", "unredacted", "--format", "json")
+
+    assert yaml.safe_load(redacted.stdout)["exporters"]["toy_out"]["password"] == "[REDACTED]"
+    assert json.loads(unredacted.stdout)["exporters"]["toy_out"]["password"] == "hunter2"
+
+
+def test_an_unset_variable_is_a_warning(good, monkeypatch):
+    monkeypatch.delenv("NOTHING", raising=False)
+
+    result = run("validate", "--config", good, "--set", "exporters.toy_out.api_key=${env:NOTHING}")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("warning: --set exporters.toy_out.api_key=")
+    assert result.stderr.count("\n") == 1
+
+
+def test_components_lists_what_is_installed(tmp_path):
+    with installed(install(tmp_path, "[genai_collector.exporters]\ntoy_lost = nowhere:Lost\n", "lost")):
+        listed = yaml.safe_load(run("components").stdout)
+
+    assert listed["buildinfo"]["version"] == version("genai-collector")
+    assert {"name": "toy_in", "module": "tests.collector.config.toys", "summary": "Takes nothing in."} in listed[
+        "receivers"
+    ]
+    assert [each["problem"] for each in listed["exporters"] if each["name"] == "toy_lost"] == [
+        'exporter "toy_lost" needs the module nowhere; it comes from package lost 1.0; reinstall or upgrade that'
+    ]
+    assert {"otlp"} <= {each["name"] for each in listed["receivers"]}
+
+
+def test_version_and_help():
+    assert run("--version").stdout == f"genai-collector version {version('genai-collector')}\n"
+    assert "print-config" in run("-h").stdout
+    assert run("nonsense").exit_code == 2
+
+
+def test_as_a_process(site, tmp_path):
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    command = [sys.executable, "-m", "collector", "validate", "--config"]
+
+    fine = subprocess.run([*command, f"yaml:{GOOD}"], env=environ, capture_output=True, text=True, check=False)
+    wrong = subprocess.run(
+        [*command, "lost.yaml"], env=environ, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
+    assert wrong.returncode == 2
+    assert wrong.stderr == f"lost.yaml: no such file: lost.yaml; paths start from {tmp_path}\n"

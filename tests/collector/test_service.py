@@ -1,0 +1,152 @@
+"""The running whole: what starts first, what stops first, and what a failing start leaves behind."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pytest
+
+from collector.batch import Batch, Signal
+from collector.component import (
+    Component,
+    ComponentConfig,
+    Exporter,
+    ExporterConfig,
+    Host,
+    Processor,
+    Receiver,
+    SendingQueueConfig,
+)
+from collector.config import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
+from collector.errors import Permanent, Retryable
+from collector.service import Service, StartError
+from tests.batches import names_of, spans
+
+
+class Noted:
+    """Notes what happens to every part."""
+
+    events: ClassVar[list[str]] = []
+
+    def start(self) -> None:
+        self.events.append(f"start {self.host.id}")  # type: ignore[attr-defined]
+
+    def stop(self) -> None:
+        self.events.append(f"stop {self.host.id}")  # type: ignore[attr-defined]
+
+
+class In(Noted, Receiver):
+    made: ClassVar[list["In"]] = []
+
+    def __init__(self, config: Any, host: Host, consume: Any) -> None:
+        super().__init__(config, host, consume)
+        self.made.append(self)
+
+
+class Shout(Noted, Processor):
+    def process(self, batch: Batch) -> Iterable[Batch]:
+        main = batch.main
+        loud = [name.upper() for name in names_of(batch)]
+        return [batch.with_main(main.set_column(main.schema.get_field_index("name"), "name", pa.array(loud)))]
+
+
+class Out(Noted, Exporter):
+    sent: ClassVar[list[tuple[str, Batch]]] = []
+
+    def export(self, batch: Batch) -> None:
+        self.sent.append((self.host.id, batch))
+
+
+class Broken(Out):
+    def start(self) -> None:
+        raise OSError("the port is taken")
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    Noted.events.clear()
+    In.made.clear()
+    Out.sent.clear()
+
+
+def spec(id_: str, kind: str, cls: type[Component]) -> ComponentSpec:
+    config = (
+        ExporterConfig(sending_queue=SendingQueueConfig(enabled=False)) if kind == "exporter" else ComponentConfig()
+    )
+    return ComponentSpec(id=id_, kind=kind, cls=cls, config=config)
+
+
+def configuration(pipelines: dict[str, tuple[list[str], list[str]]], out: type[Out] = Out) -> Configuration:
+    exporters = {id_ for _, ids in pipelines.values() for id_ in ids}
+    processors = {id_ for ids, _ in pipelines.values() for id_ in ids}
+    return Configuration(
+        receivers={"in": spec("in", "receiver", In)},
+        processors={id_: spec(id_, "processor", Shout) for id_ in processors},
+        exporters={id_: spec(id_, "exporter", out) for id_ in sorted(exporters)},
+        extensions={},
+        service_extensions=(),
+        pipelines={
+            id_: PipelineSpec(
+                id=id_, signal=Signal.TRACES, receivers=("in",), processors=tuple(first), exporters=tuple(last)
+            )
+            for id_, (first, last) in pipelines.items()
+        },
+        telemetry=TelemetryConfig.model_validate({"metrics": {"level": "none"}}),
+    )
+
+
+def test_receivers_start_last_and_stop_first():
+    service = Service(configuration({"traces": (["shout"], ["out"])}))
+    service.start()
+    service.stop()
+
+    assert Noted.events == ["start out", "start shout", "start in", "stop in", "stop shout", "stop out"]
+
+
+def test_a_batch_goes_through_every_processor_to_every_exporter():
+    service = Service(configuration({"traces": (["shout"], ["out/a", "out/b"])}))
+    service.start()
+    In.made[0].consume(spans("hello"))
+    service.stop()
+
+    assert [(id_, names_of(batch)) for id_, batch in Out.sent] == [("out/a", ["HELLO"]), ("out/b", ["HELLO"])]
+
+
+def test_two_pipelines_of_one_receiver_name_their_batches_apart():
+    service = Service(configuration({"traces/loud": (["shout"], ["out"]), "traces/plain": ([], ["out"])}))
+    service.start()
+    In.made[0].consume(spans("hello"))
+    In.made[0].consume(spans("hello"))
+    service.stop()
+
+    assert [names_of(batch) for _, batch in Out.sent] == [["HELLO"], ["hello"], ["HELLO"], ["hello"]]
+    assert len({batch.id for _, batch in Out.sent}) == 2
+
+
+def test_a_component_that_cannot_start_is_named_and_the_others_are_stopped():
+    service = Service(configuration({"traces": ([], ["out"])}, out=Broken))
+
+    with pytest.raises(StartError, match="exporter out cannot start: the port is taken"):
+        service.start()
+
+    assert Noted.events == ["stop out"]
+
+
+def test_a_signal_that_no_pipeline_takes_is_refused_for_good():
+    service = Service(configuration({"traces": ([], ["out"])}))
+    service.start()
+    with pytest.raises(Permanent, match="no pipeline takes logs"):
+        In.made[0].consume(Batch("x", Signal.LOGS, {"records": spans("a").main}))
+    service.stop()
+
+
+def test_without_a_queue_the_client_hears_of_the_failure():
+    class Down(Out):
+        def export(self, batch: Batch) -> None:
+            raise Retryable("down")
+
+    service = Service(configuration({"traces": ([], ["out"])}, out=Down))
+    service.start()
+    with pytest.raises(Retryable, match="down"):
+        In.made[0].consume(spans("a"))
+    service.stop()
