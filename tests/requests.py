@@ -38,15 +38,16 @@ def request(count: int, chance: random.Random, start: int = START) -> tuple[byte
     scope.scope.name = "test"
     calls = []
     for number in range(count):
-        tokens = chance.randrange(1, 5000)
+        error = chance.random() < 0.1
+        tokens = 0 if error else chance.randrange(1, 5000)
         call = Call(
             span_id=chance.randbytes(8).hex(),
             model=chance.choice(["gpt-4o", "gpt-4o-mini"]),
             input_tokens=tokens,
-            output_tokens=chance.randrange(900),
-            cached_tokens=chance.randrange(tokens),
+            output_tokens=0 if error else chance.randrange(900),
+            cached_tokens=0 if error else chance.randrange(tokens),
             duration=int(chance.lognormvariate(20, 1)),
-            error=chance.random() < 0.1,
+            error=error,
         )
         calls.append(call)
         span = scope.spans.add(
@@ -60,11 +61,16 @@ def request(count: int, chance: random.Random, start: int = START) -> tuple[byte
                 attribute("gen_ai.operation.name", "chat"),
                 attribute("gen_ai.provider.name", "openai"),
                 attribute("gen_ai.request.model", call.model),
-                attribute("gen_ai.usage.input_tokens", call.input_tokens),
-                attribute("gen_ai.usage.output_tokens", call.output_tokens),
-                attribute("gen_ai.usage.cache_read.input_tokens", call.cached_tokens),
             ],
         )
         if call.error:
             span.status.code = 2
+        else:
+            span.attributes.extend(
+                [
+                    attribute("gen_ai.usage.input_tokens", call.input_tokens),
+                    attribute("gen_ai.usage.output_tokens", call.output_tokens),
+                    attribute("gen_ai.usage.cache_read.input_tokens", call.cached_tokens),
+                ]
+            )
     return message.SerializeToString(), calls

@@ -56,13 +56,15 @@ class Calls:
     """Holds one entry per call in every array.
 
     *texts* are row numbers of *words*, shape (4, calls), in the order of `TEXTS`. *tokens* are counts or -1 where
-    unknown, shape (5, calls), in the order of `COUNTS`. Durations are nanoseconds or -1, *first_chunk* seconds or -1.
+    unknown, shape (5, calls), in the order of `COUNTS`; *embeddings* tells which calls asked for such.
+    Durations are nanoseconds or -1, *first_chunk* seconds or -1.
     *error_class* is a number into `CallTable.classes`, or -1 where the call did not fail.
     """
 
     resource: Numbers
     words: list[str]
     texts: Numbers
+    embeddings: Flags
     start: npt.NDArray[np.uint64]
     duration: Numbers
     tokens: Numbers
@@ -86,14 +88,14 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
     start, end = (np.asarray(batch.main.column(name))[rows] for name in ("start_time_unix_nano", "end_time_unix_nano"))
     timed = (start > 0) & (end >= start) & (end - start <= _LONGEST)
     error_class = _error_classes(batch, rows, found, table)
-    tokens = _tokens(
-        attributes, found, np.array([table.operations.get(word) == "embeddings" for word in words])[texts[1]]
-    )
+    embeddings = np.array([table.operations.get(word) == "embeddings" for word in words])[texts[1]]
+    tokens = _tokens(attributes, found, embeddings)
     tokens[:, (error_class >= 0) & (found[_FINISH_REASONS] < 0)] = -1
     return Calls(
         resource=np.asarray(batch.main.column("resource"))[rows],
         words=words,
         texts=texts,
+        embeddings=embeddings,
         start=start,
         duration=np.where(timed, (end - start).astype(np.int64), -1),
         tokens=tokens,

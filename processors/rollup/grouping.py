@@ -6,13 +6,14 @@ sums         calls in the order of their group, added up from each group's first
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from collector.schema import ROLLUP_DIMENSIONS, ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
+from collector.schema import ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
 from collector.sketch import bucket_of
 from processors.rollup.calls import Calls, Numbers
 
@@ -63,7 +64,7 @@ def rollups_of(calls: Calls, places: Sequence[list[str]], classes: list[str], li
     columns = [
         pa.array(seconds.tolist(), ROLLUPS.field("time").type),
         *_lines(names, len(groups.first)),
-        *_sums(calls, groups, dimensions[ROLLUP_DIMENSIONS.index("operation")]),
+        *_sums(calls, groups),
         *_histograms(calls, groups, classes),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=ROLLUPS)
@@ -117,11 +118,10 @@ def _folded(dimensions: Sequence[Dimension], groups: Groups, most: int) -> list[
     return folded
 
 
-def _sums(calls: Calls, groups: Groups, operation: Dimension) -> list[pa.Int64Array]:
+def _sums(calls: Calls, groups: Groups) -> list[pa.Int64Array]:
     """Return the columns of `ROLLUP_SUMS`."""
     input_tokens, _, cache_read, _, _ = calls.tokens
-    inference = np.array([value != "embeddings" for value in operation.values])[operation.codes]
-    covered = (cache_read >= 0) & (input_tokens > 0) & inference
+    covered = (cache_read >= 0) & (input_tokens > 0) & ~calls.embeddings
     measures = {
         "calls": np.ones(len(groups.member), dtype=np.int64),
         "errors": calls.error_class >= 0,
@@ -156,7 +156,7 @@ def _counted(
 ) -> pa.MapArray:
     """Return a map per group: how many of its calls in *which* have each key, or the name of that number."""
     if not which.any():
-        return pa.array([()] * len(groups.first), kind)
+        return _empty(kind, len(groups.first))
     pairs, counts = np.unique(groups.member[which] * _WIDE + (keys[which] + _WIDE // 2), return_counts=True)
     offsets = np.searchsorted(pairs, np.arange(len(groups.first) + 1) * _WIDE)
     distinct = pairs % _WIDE - _WIDE // 2
@@ -167,3 +167,8 @@ def _counted(
         pa.array(counts.astype(np.int64)),
         type=kind,
     )
+
+
+@lru_cache(maxsize=64)
+def _empty(kind: pa.MapType, size: int) -> pa.MapArray:
+    return pa.array([()] * size, kind)

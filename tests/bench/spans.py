@@ -1,7 +1,7 @@
 """Realistic GenAI spans: what OpenTelemetry's and OpenLLMetry's instrumentations of an OpenAI client send.
 
 *slim* spans have 15 to 25 attributes and no content, as when an application forbids it: OpenLLMetry then leaves out
-every ``gen_ai.prompt.N.*`` and ``gen_ai.completion.N.*``. *content* spans also carry 1 to 4 KiB of prompt and completion.
+every ``gen_ai.prompt.N.*`` and ``gen_ai.completion.N.*``. *content* spans also carry 1 to 4 KiB of messages.
 """
 
 import json

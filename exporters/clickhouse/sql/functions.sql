@@ -8,6 +8,6 @@ WITH
     (buckets, running, place) -> seconds_of(buckets[arrayFirstIndex(calls_so_far -> calls_so_far > place, running)].1) AS at,
     -- between two calls, in proportion, as numpy.percentile does
     (buckets, running, place) -> at(buckets, running, floor(place))
-        + 0 * (at(buckets, running, ceil(place)) - at(buckets, running, floor(place))) AS between,
+        + (place - floor(place)) * (at(buckets, running, ceil(place)) - at(buckets, running, floor(place))) AS between,
     (buckets, q) -> if(empty(buckets), NULL,
         between(buckets, arrayCumSum(buckets.2), q * (arraySum(buckets.2) - 1))) AS percentile
