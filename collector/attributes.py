@@ -26,7 +26,7 @@ class Attributes:
     def __init__(self, lists: pa.ListArray) -> None:
         self.count = len(lists)
         offsets = np.asarray(lists.offsets)
-        self.lengths: npt.NDArray[np.int32] = np.diff(offsets)
+        self.lengths: npt.NDArray[np.int32] = offsets[1:] - offsets[:-1]
         flat: pa.StructArray = lists.flatten()
         self.flat = flat
         self._key_array = flat.field("key")

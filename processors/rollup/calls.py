@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import Attributes, attributes_of, resource_attributes_of
+from collector.attributes import Attributes, attributes_of
 from collector.batch import Batch
 from processors.rollup.errors import CallTable
 
@@ -37,7 +37,6 @@ OTHERS = (
     "gen_ai.response.finish_reasons",
 )
 KEYS = (*TEXTS, *COUNTS, *OTHERS)
-PLACES = ("service.name", "telemetry.sdk.language", "deployment.environment.name", "deployment.environment")
 _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS = range(len(KEYS) - len(OTHERS), len(KEYS))
 
 SERVER = 2  # SpanKind
@@ -106,15 +105,15 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
 
 def places_of(batch: Batch) -> tuple[list[str], list[str], list[str]]:
     """Return service name, language and environment of the resources: '' or ``unknown`` where one does not say."""
-    attributes = resource_attributes_of(batch)
-    found = attributes.locate(PLACES)
-    texts = attributes.strings(found.ravel()).to_pylist()
-    size = attributes.count
-    services, languages, environments, older = (texts[line * size : (line + 1) * size] for line in range(len(PLACES)))
+    attributes = Attributes(batch.tables["resources"].column("attributes"))
+    told: list[dict[str, str]] = [{} for _ in range(attributes.count)]
+    keys, texts = attributes.flat.field("key").to_pylist(), attributes.values.field("string_value").to_pylist()
+    for resource, key, text in zip(attributes.rows.tolist(), keys, texts, strict=True):
+        told[resource][key] = text or ""
     return (
-        [service or "" for service in services],
-        [language or "unknown" for language in languages],
-        [environment or old or "" for environment, old in zip(environments, older, strict=True)],
+        [place.get("service.name", "") for place in told],
+        [place.get("telemetry.sdk.language") or "unknown" for place in told],
+        [place.get("deployment.environment.name") or place.get("deployment.environment", "") for place in told],
     )
 
 
@@ -208,9 +207,9 @@ def _error_classes(batch: Batch, rows: Numbers, found: Numbers, table: CallTable
 def _exceptions(batch: Batch) -> dict[int, str]:
     """Return the type of the last exception that each span recorded, '' where it has none, by row."""
     events: pa.ListArray = batch.main.column("events")
-    flat: pa.StructArray = events.flatten()
-    if not len(flat):
+    if not len(events.values):
         return {}
+    flat: pa.StructArray = events.flatten()
     hits = np.flatnonzero(np.asarray(pc.equal(flat.field("name"), "exception")))
     if not len(hits):
         return {}

@@ -21,7 +21,8 @@ OTHER = "__other__"
 """Stands in a dimension for values that are too long or too many."""
 
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
-"""The sums of `Calls.tokens`, line by line."""
+_TOKENS_CALLS = tuple(f"{name}_calls" for name in _TOKENS)
+"""The sums of `Calls.tokens`, line by line, and of how many calls reported each."""
 
 _ROOM = 2**62  # numbers that groups may have before they are made small again
 _WIDE = 2**16  # numbers that buckets may have
@@ -122,18 +123,20 @@ def _sums(calls: Calls, groups: Groups) -> list[pa.Int64Array]:
     """Return the columns of `ROLLUP_SUMS`."""
     input_tokens, _, cache_read, _, _ = calls.tokens
     covered = (cache_read >= 0) & (input_tokens > 0) & ~calls.embeddings
+    known = calls.tokens >= 0
     measures = {
-        "calls": np.ones(len(groups.member), dtype=np.int64),
+        "calls": 1,
         "errors": calls.error_class >= 0,
         "cache_covered_calls": covered,
         "cache_covered_read_tokens": cache_read * covered,
         "cache_covered_input_tokens": input_tokens * covered,
-        "duration_nano": np.maximum(calls.duration, 0),
+        "duration_nano": calls.duration * (calls.duration >= 0),
+        **dict(zip(_TOKENS, calls.tokens * known, strict=True)),
+        **dict(zip(_TOKENS_CALLS, known, strict=True)),
     }
-    known, counts = calls.tokens >= 0, np.maximum(calls.tokens, 0)
-    for line, name in enumerate(_TOKENS):
-        measures |= {name: counts[line], f"{name}_calls": known[line]}
-    matrix = np.array([measures[name] for name in ROLLUP_SUMS])
+    matrix = np.empty((len(ROLLUP_SUMS), len(groups.member)), dtype=np.int64)
+    for line, name in enumerate(ROLLUP_SUMS):
+        matrix[line] = measures[name]
     order = np.argsort(groups.member, kind="stable")
     starts = np.searchsorted(groups.member[order], np.arange(len(groups.first)))
     sums = np.add.reduceat(matrix[:, order], starts, axis=1)
