@@ -63,13 +63,15 @@ class Batch:
     """Immutable columns of one signal.
 
     *id* is the hash of the bytes that arrived; a derived batch has a repeatable id made from its parent's,
-    so that a request sent twice gives equal ids all the way. Tables other than the main one are referred to
+    so that a request sent twice gives equal ids all the way. *members* are the ids of the single requests, where a
+    batch was made of several that came at the same time. Tables other than the main one are referred to
     by row number from the int32 column of the main table named like the table without its final ``s``.
     """
 
     id: str
     signal: Signal
     tables: Mapping[str, pa.RecordBatch]
+    members: tuple[str, ...] = ()
     _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -96,11 +98,13 @@ class Batch:
 
     def with_main(self, main: pa.RecordBatch) -> "Batch":
         """Return the same batch with other columns for the same items; the id stays."""
-        return Batch(self.id, self.signal, {**self.tables, MAIN_TABLE[self.signal]: main})
+        return Batch(self.id, self.signal, {**self.tables, MAIN_TABLE[self.signal]: main}, self.members)
 
     def derive(self, name: str, signal: Signal, tables: Mapping[str, pa.RecordBatch]) -> "Batch":
         """Return a new batch made from this one by the step called *name*; its id repeats when this one's does."""
-        return Batch(content_id(self.id.encode(), b"/", name.encode()), signal, tables)
+        end = b"/" + name.encode()
+        members = tuple(content_id(member.encode(), end) for member in self.members)
+        return Batch(content_id(self.id.encode(), end), signal, tables, members)
 
     def take(self, rows: Sequence[int]) -> "Batch":
         """Return only the given items, in the given order, as a derived batch."""
@@ -142,7 +146,7 @@ def concat(batch_id: str, batches: Sequence[Batch]) -> Batch:
     signal = batches[0].signal
     main_name = MAIN_TABLE[signal]
     if len(batches) == 1:
-        return Batch(batch_id, signal, batches[0].tables, batches[0]._memo)
+        return Batch(batch_id, signal, batches[0].tables, _memo=batches[0]._memo)
     tables = {
         name: _concat_tables([batch.tables[name] for batch in batches])
         for name in batches[0].tables

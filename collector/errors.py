@@ -21,6 +21,10 @@ class Retryable(Exception):
         self.after = after
 
 
+class Divided(Retryable):
+    """Says that a batch made of several requests must come one request at a time: some were taken before."""
+
+
 class Permanent(Exception):
     """Says that a batch will never be taken, however often it is sent.
 

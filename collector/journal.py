@@ -60,9 +60,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """Is a batch about to be added; *body* is None in a journal that lives in memory."""
+    """Is a batch about to be added; *body* is None in a journal that lives in memory.
+
+    *members* are the ids of the requests it was made of.
+    """
 
     id: str
+    members: tuple[str, ...]
     signal: Signal
     rows: int
     size: int
@@ -102,24 +106,22 @@ class Journal:
             raise
         self._next_parcel = 1 + self._scalar("SELECT coalesce(max(value + 0), 0) FROM meta WHERE name = 'parcel'")
 
-    def knows(self, batch_id: str) -> bool:
-        """Say whether a batch of this id was taken lately."""
-        return batch_id in self._recent
+    def known(self, members: Iterable[str]) -> int:
+        """Return how many of these requests were taken lately."""
+        return sum(member in self._recent for member in members)
 
     def add(self, entries: Iterable[NewEntry]) -> list[Entry]:
-        """Write the batches not taken lately, all or none, and return them with their numbers once on disk."""
+        """Write the batches, all or none, and return them with their numbers once on disk."""
         added = []
         fresh: set[str] = set()
         with self._connection as transaction:
             for new in entries:
-                if new.id in self._recent or new.id in fresh:
-                    continue
-                fresh.add(new.id)
+                fresh.update(new.members)
                 row = (new.id, new.signal, new.rows, new.size, new.memory, new.body)
                 cursor = transaction.execute(
                     "INSERT INTO batches (id, signal, rows, size, memory, body) VALUES (?, ?, ?, ?, ?, ?)", row
                 )
-                transaction.execute("INSERT INTO recent (id) VALUES (?)", (new.id,))
+                transaction.executemany("INSERT INTO recent (id) VALUES (?)", [(member,) for member in new.members])
                 seq = int(cursor.lastrowid or 0)
                 added.append(Entry(seq, new.id, new.signal, new.rows, new.size, new.memory))
         self._recent |= fresh

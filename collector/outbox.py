@@ -20,13 +20,16 @@ from typing import Protocol
 from collector.batch import Batch, Signal, concat
 from collector.component import Exporter, ExporterConfig
 from collector.delivery import Delivery, Interrupted
-from collector.errors import Retryable
+from collector.errors import Divided, Retryable
+from collector.gather import Gather
 from collector.journal import DeadLetter, Entry, Journal, NewEntry
 
 PARCEL_BYTES = 32 * 1024**2
 """Bytes of memory after which a parcel is full, whatever its number of items."""
 
 _CACHE_BYTES = 64 * 1024**2
+_COMMIT_BYTES = 64 * 1024**2
+_DIVIDED = Divided("some of these requests were taken before; send them one by one", after=0.0)
 
 
 class Outlet(Protocol):
@@ -42,14 +45,12 @@ class Outlet(Protocol):
         """Deliver what waits for at most *patience* seconds, then release everything."""
 
 
-@dataclass(slots=True)
-class _Waiter:
-    """Is one caller of `Outbox.put` until its batches are on disk."""
+@dataclass(frozen=True, slots=True)
+class _New:
+    """Is a batch on its way into the journal."""
 
-    batches: Sequence[Batch]
-    entries: list[NewEntry]
-    done: bool = False
-    error: Exception | None = None
+    batch: Batch
+    entry: NewEntry
 
 
 @dataclass(slots=True)
@@ -93,7 +94,7 @@ class Outbox:
         self._journal: Journal | None = None
         self._journal_lock = Lock()
         self._arrived = Condition()
-        self._pending: list[_Waiter] = []
+        self._share_commit = Gather(self._commit, _size_of, _COMMIT_BYTES)
         self._queues: dict[Signal, _Queue] = {}
         self._sealed: list[tuple[int, list[Entry]]] = []
         self._cache: OrderedDict[int, Batch] = OrderedDict()
@@ -156,28 +157,24 @@ class Outbox:
     def put(self, batches: Sequence[Batch]) -> None:
         """Return once the batches are on disk; raise `Retryable` when the outbox is full or the disk fails.
 
-        A batch whose id was taken before is not stored again.
+        A batch whose id was taken before is not stored again; raises `Divided` when that holds for some of the
+        requests that a batch was made of.
         """
+        journal = self._opened
         wanted = [batch for batch in batches if batch.signal in self.exporter.consumes and batch.rows]
-        wanted = [batch for batch in wanted if not self._opened.knows(batch.id)]
+        wanted = [batch for batch in wanted if journal.known(_members(batch)) < len(_members(batch))]
         if not wanted:
             return
         self._refuse_when_full()
-        waiter = _Waiter(wanted, [self._entry(batch) for batch in wanted])
-        with self._arrived:
-            self._pending.append(waiter)
-        # Whoever gets the lock first commits for everybody who waits: one fsync for all of them.
-        with self._journal_lock:
-            if not waiter.done:
-                self._commit()
-        if waiter.error is not None:
-            raise waiter.error
+        refusal = self._share_commit([self._new(batch) for batch in wanted])
+        if refusal is not None:
+            raise refusal
 
-    def _entry(self, batch: Batch) -> NewEntry:
+    def _new(self, batch: Batch) -> _New:
         memory = batch.nbytes
         body = batch.dump() if self.config.sending_queue.storage == "disk" else None
         size = memory if body is None else len(body)
-        return NewEntry(batch.id, batch.signal, batch.rows, size, memory, body)
+        return _New(batch, NewEntry(batch.id, _members(batch), batch.signal, batch.rows, size, memory, body))
 
     def _refuse_when_full(self) -> None:
         limit = self.config.sending_queue.queue_size
@@ -187,30 +184,37 @@ class Outbox:
                 f"the outbox of exporter {self.host.id} is full ({self._size} of {limit} bytes wait)", after=5.0
             )
 
-    def _commit(self) -> None:
-        """Write everything that waits in one transaction; called with the journal's lock held."""
-        with self._arrived:
-            waiters, self._pending = self._pending, []
+    def _commit(self, calls: Sequence[Sequence[_New]]) -> list[Retryable | None]:
+        """Write what several callers bring in one transaction and return what each shall hear."""
+        answers: list[Retryable | None] = []
+        chosen: list[_New] = []
+        fresh: set[str] = set()
         try:
-            added = self._opened.add(entry for waiter in waiters for entry in waiter.entries)
-        except (Retryable, sqlite3.Error) as problem:
-            error = problem
-            if isinstance(problem, sqlite3.Error):
-                self._log.error("the outbox cannot write", error=str(problem))
-                error = Retryable(f"the outbox of exporter {self.host.id} cannot write: {problem}", after=5.0)
-            for waiter in waiters:
-                waiter.error, waiter.done = error, True
-            return
-        known = {batch.id: batch for waiter in waiters for batch in waiter.batches}
+            with self._journal_lock:
+                for call in calls:
+                    untaken = [new for new in call if self._taken(new, fresh) < len(new.entry.members)]
+                    divided = any(self._taken(new, fresh) for new in untaken)
+                    answers.append(_DIVIDED if divided else None)
+                    if not divided:
+                        chosen += untaken
+                        fresh.update(member for new in untaken for member in new.entry.members)
+                added = self._opened.add([new.entry for new in chosen]) if chosen else []
+        except sqlite3.Error as error:
+            self._log.error("the outbox cannot write", error=str(error))
+            refusal = Retryable(f"the outbox of exporter {self.host.id} cannot write: {error}", after=5.0)
+            return [refusal] * len(calls)
         with self._arrived:
-            for entry in added:
+            for new, entry in zip(chosen, added, strict=True):
                 self._size += entry.size
                 self._queues.setdefault(entry.signal, _Queue()).add(entry)
-                self._keep(entry, known[entry.id])
+                self._keep(entry, new.batch)
             self._gauges()
             self._arrived.notify()
-        for waiter in waiters:
-            waiter.done = True
+        return answers
+
+    def _taken(self, new: _New, fresh: set[str]) -> int:
+        """Return how many of the requests that the batch was made of were taken before, *fresh* ones included."""
+        return self._opened.known(new.entry.members) + len(fresh.intersection(new.entry.members))
 
     def _keep(self, entry: Entry, batch: Batch) -> None:
         """Keep the columns at hand while there is room, so that the delivery need not read them back."""
@@ -309,6 +313,15 @@ class Outbox:
         metrics = self.host.metrics
         metrics.gauge("otelcol_exporter_queue_size", self._size, exporter=self.host.id)
         metrics.gauge("otelcol_exporter_queue_capacity", self.config.sending_queue.queue_size, exporter=self.host.id)
+
+
+def _members(batch: Batch) -> tuple[str, ...]:
+    """Return the ids that tell whether a batch was taken before: of its requests, or its own."""
+    return batch.members or (batch.id,)
+
+
+def _size_of(call: Sequence[_New]) -> int:
+    return sum(new.entry.size for new in call)
 
 
 class Direct:

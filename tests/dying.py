@@ -12,7 +12,6 @@ from itertools import count
 from typing import Any
 
 from collector.cli import main
-
 from collector.journal import Journal
 from collector.otlp import decode
 from exporters.clickhouse import ClickhouseExporter

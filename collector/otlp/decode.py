@@ -6,7 +6,7 @@ The result is what protobuf's own parser gives. Where ptars would give another v
 accepts, the request is read again after protobuf has put it in canonical form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -31,21 +31,25 @@ _HUGE_LENGTH = b"\xff" * 8 + b"\x01"
 """Ends a length so near 2^64 that adding the position overflows in ptars (and an int between -63 and -1)."""
 
 
-def decode(signal: Signal, data: bytes) -> Batch:
-    """Return the batch that the protobuf bytes of an export request hold; raise Permanent when they are malformed.
+def decode(signal: Signal, *requests: bytes) -> Batch:
+    """Return the batch that the protobuf bytes of export requests hold; raise Permanent when any is malformed.
 
-    Unknown fields are ignored. A request without spans gives a batch of 0 rows.
+    Unknown fields are ignored. A request without spans gives a batch of 0 rows. Several requests at once cost less
+    than one by one; the batch then knows the id of each.
     """
     if signal is not Signal.TRACES:
         raise Permanent(f"{signal}: this signal is not supported yet; send traces")
-    return Batch(content_id(signal.encode(), data), signal, _read(data))
+    ids = tuple(content_id(signal.encode(), data) for data in requests)
+    if len(ids) == 1:
+        return Batch(ids[0], signal, _read(requests))
+    return Batch(content_id("".join(ids).encode()), signal, _read(requests), ids)
 
 
-def _read(data: bytes) -> dict[str, pa.RecordBatch]:
+def _read(requests: Sequence[bytes]) -> dict[str, pa.RecordBatch]:
     try:
-        return _tables(_canonical(data) if _may_overflow(data) else data)
+        return _tables([_canonical(data) if _may_overflow(data) else data for data in requests])
     except ValueError as problem:
-        return _tables(_canonical(data, str(problem)))
+        return _tables([_canonical(data, str(problem)) for data in requests])
 
 
 def _may_overflow(data: bytes) -> bool:
@@ -63,9 +67,9 @@ def _canonical(data: bytes, reason: str = "") -> bytes:
         raise Permanent(text) from problem
 
 
-def _tables(data: bytes) -> dict[str, pa.RecordBatch]:
-    requests = wire.READERS["ExportTraceServiceRequest"].list_to_record_batch([data])
-    resource_spans = requests.column("resource_spans").values
+def _tables(requests: list[bytes]) -> dict[str, pa.RecordBatch]:
+    read = wire.READERS["ExportTraceServiceRequest"].list_to_record_batch(requests)
+    resource_spans = read.column("resource_spans").values
     scope_spans = resource_spans.field("scope_spans").values
     spans = scope_spans.field("spans").values
     scope = _parents(scope_spans.field("spans"))

@@ -29,7 +29,7 @@ LOADERS = 2
 _THREADS = 3
 """Requests that each of them has in flight."""
 _WARM_UP_SECONDS = 2.0
-_REFERENCE_SECONDS = 1.5
+_REFERENCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)

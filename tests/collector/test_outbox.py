@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from collector.batch import Batch, Signal
 from collector.component import BatchConfig, Exporter, ExporterConfig, Host, RetryConfig, SendingQueueConfig
-from collector.errors import Permanent, Retryable
+from collector.errors import Divided, Permanent, Retryable
 from collector.journal import DeadLetter, Entry, Journal, JournalError
 from collector.outbox import Outbox
 from tests.batches import names_of, spans
@@ -139,6 +139,37 @@ def test_a_request_that_is_sent_again_is_kept_once_even_after_a_restart(make):
     later.put([spans("a"), spans("b")])
     later.stop(10)
     assert again.names == ["b"]
+
+
+def grouped(*names: str) -> Batch:
+    """Return one batch made of a request per name."""
+    whole = spans(*names)
+    return Batch(whole.id, whole.signal, whole.tables, tuple(spans(name).id for name in names))
+
+
+def test_requests_that_came_together_are_recognised_when_they_come_again_alone(make):
+    outbox, recorder = make()
+    outbox.start()
+    outbox.put([grouped("a", "b")])
+    outbox.put([spans("a")])
+    outbox.put([spans("c")])
+    outbox.put([grouped("a", "b")])
+    outbox.stop(10)
+
+    assert recorder.names == ["a", "b", "c"]
+
+
+def test_a_group_of_which_some_were_taken_before_is_asked_for_one_by_one(make):
+    outbox, recorder = make()
+    outbox.start()
+    outbox.put([spans("a")])
+    with pytest.raises(Divided):
+        outbox.put([grouped("a", "b")])
+    outbox.put([spans("a")])
+    outbox.put([spans("b")])
+    outbox.stop(10)
+
+    assert recorder.names == ["a", "b"]
 
 
 def test_parcel_numbers_are_never_used_twice(make):

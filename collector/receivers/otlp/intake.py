@@ -1,6 +1,7 @@
 """What happens to a request's bytes, whichever door they came through: decode, admit, hand on, answer."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf import json_format
@@ -11,12 +12,17 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from collector.admission import admit
-from collector.batch import Batch, Signal
+from collector.batch import Signal
 from collector.component import Consume, Host
-from collector.errors import Permanent, Retryable
+from collector.errors import Divided, Permanent, Retryable
+from collector.gather import Gather
 from collector.otlp.decode import decode
 from collector.otlp.json import from_json
 
+_TOGETHER_BYTES = 4 * 1024**2
+"""Requests that wait at the same time are decoded together up to this size: many cost little more than one."""
+_ROUNDS = 2
+"""So many rounds of requests are handled at the same time: one may wait for the disk while another is decoded."""
 _DEFAULT_WAIT = 1.0
 _LONGEST_MESSAGE = 500
 _OUTCOMES = {Code.OK: "success", Code.INTERNAL: "failure"}
@@ -70,42 +76,78 @@ class Intake:
         self._host = host
         self._consume = consume
         self._labels = {"receiver": host.id, "transport": transport}
+        self._share = Gather(self._answers, len, _TOGETHER_BYTES, turns=_ROUNDS)
         for name in ("accepted", "refused", "failed"):
             self._count_spans(name, 0)
 
     def take(self, body: bytes, *, json: bool = False) -> Answer:
         """Hand the spans of an ExportTraceServiceRequest on and return what the client shall hear; never raises."""
+        if json:
+            try:
+                body = from_json(Signal.TRACES, body)
+            except Exception as error:
+                return self._answered(self._heard(error, 0), 0, 1)
+        if not body:
+            return self._answered(Answer(), 0, 1)
+        return self._share(body)
+
+    def _answers(self, requests: Sequence[bytes]) -> list[Answer]:
+        """Return the answer of each request; several are handed on together while nothing is wrong with any."""
+        if len(requests) > 1:
+            together = self._together(requests)
+            if together is not None:
+                return [together] * len(requests)
+        return [self._alone(request) for request in requests]
+
+    def _together(self, requests: Sequence[bytes]) -> Answer | None:
+        """Return what all the clients shall hear, or None when each needs an answer of its own."""
+        try:
+            batch = decode(Signal.TRACES, *dict.fromkeys(requests))
+            if admit(batch).rejected:
+                return None
+            self._consume(batch)
+        except Divided:
+            return None
+        except Retryable as refusal:
+            return self._answered(self._heard(refusal, batch.rows), batch.rows, len(requests))
+        except Exception:  # whoever is to blame hears of it alone
+            return None
+        return self._answered(Answer(), batch.rows, len(requests))
+
+    def _alone(self, request: bytes) -> Answer:
         spans = 0
         try:
-            batch = decode(Signal.TRACES, from_json(Signal.TRACES, body) if json else body)
+            batch = decode(Signal.TRACES, request)
             spans = batch.rows
-            answer = self._hand_on(batch)
-        except Retryable as refusal:
-            after = _DEFAULT_WAIT if refusal.after is None else max(refusal.after, 0.0)
-            answer = Answer(Code.UNAVAILABLE, str(refusal) or "try again later", after)
-        except Permanent as refusal:
-            answer = Answer(Code.INVALID_ARGUMENT, str(refusal) or "refused")
-        except Exception:
-            self._host.log.exception("request failed", transport=self._labels["transport"], spans=spans)
-            answer = Answer(Code.INTERNAL, "internal error; the collector's log tells more")
-        self._count(answer, spans)
-        return answer
+            admitted = admit(batch)
+            if admitted.batch.rows:
+                self._consume(admitted.batch)
+            answer = Answer(message=admitted.reason, rejected=admitted.rejected)
+        except Exception as error:
+            answer = self._heard(error, spans)
+        return self._answered(answer, spans, 1)
 
-    def _hand_on(self, batch: Batch) -> Answer:
-        admitted = admit(batch)
-        if admitted.batch.rows:
-            self._consume(admitted.batch)
-        return Answer(message=admitted.reason, rejected=admitted.rejected)
+    def _heard(self, error: Exception, spans: int) -> Answer:
+        """Return what the client hears of an error; called while it is handled."""
+        if isinstance(error, Retryable):
+            after = _DEFAULT_WAIT if error.after is None else max(error.after, 0.0)
+            return Answer(Code.UNAVAILABLE, str(error) or "try again later", after)
+        if isinstance(error, Permanent):
+            return Answer(Code.INVALID_ARGUMENT, str(error) or "refused")
+        self._host.log.exception("request failed", transport=self._labels["transport"], spans=spans)
+        return Answer(Code.INTERNAL, "internal error; the collector's log tells more")
 
-    def _count(self, answer: Answer, spans: int) -> None:
+    def _answered(self, answer: Answer, spans: int, requests: int) -> Answer:
+        """Count what was answered and return it."""
         outcome = _OUTCOMES.get(answer.code, "refused")
-        self._host.metrics.count("otelcol_receiver_requests", 1, outcome=outcome, **self._labels)
+        self._host.metrics.count("otelcol_receiver_requests", requests, outcome=outcome, **self._labels)
         if answer.code == Code.OK:
             self._count_spans("accepted", spans - answer.rejected)
             if answer.rejected:
                 self._count_spans("refused", answer.rejected)
         elif spans:
             self._count_spans("failed" if answer.code == Code.INTERNAL else "refused", spans)
+        return answer
 
     def _count_spans(self, what: str, spans: int) -> None:
         self._host.metrics.count(f"otelcol_receiver_{what}_spans", spans, **self._labels)

@@ -10,8 +10,9 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from structlog.testing import capture_logs
 
+from collector.batch import Batch
 from collector.component import Host
-from collector.errors import Permanent, Retryable
+from collector.errors import Divided, Permanent, Retryable
 from collector.receivers.otlp.intake import Answer, Intake
 from tests.collector.receivers.otlp.receiving import Pipeline, own_metrics, request
 
@@ -141,3 +142,81 @@ def test_long_and_unprintable_messages_are_cut_to_fit() -> None:
     answer = Answer(Code.INVALID_ARGUMENT, "x\udc80" * 10_000)
     assert len(answer.text) == 500
     assert Status.FromString(answer.encode()).message == answer.text
+
+
+def together(pipeline: Pipeline, requests: list[bytes]) -> tuple[list[Answer], dict[str, float]]:
+    """Return what clients hear whose requests came at the same time, and the collector's own metrics."""
+    door, host = intake(pipeline)
+    answers = door._answers(requests)
+    return answers, {name.partition("{")[0]: value for name, value in own_metrics(host).items()}
+
+
+def bytes_of(*names: str) -> bytes:
+    return request(*names).SerializeToString()
+
+
+def test_requests_that_come_at_the_same_time_are_handed_on_as_one_batch() -> None:
+    pipeline = Pipeline()
+    answers, metrics = together(pipeline, [bytes_of("a"), bytes_of("b", "c")])
+    assert answers == [Answer(), Answer()]
+    assert [batch.rows for batch in pipeline.batches] == [3]
+    assert len(pipeline.batches[0].members) == 2
+    assert metrics["otelcol_receiver_accepted_spans"] == 3
+    assert metrics["otelcol_receiver_requests"] == 2
+
+
+def test_the_same_request_from_two_clients_at_once_is_handed_on_once() -> None:
+    pipeline = Pipeline()
+    answers, _ = together(pipeline, [bytes_of("a"), bytes_of("a"), bytes_of("b")])
+    assert answers == [Answer()] * 3
+    assert sorted(pipeline.names) == ["a", "b"]
+
+
+def test_a_malformed_request_is_refused_alone_and_does_not_eat_its_neighbour() -> None:
+    pipeline = Pipeline()
+    broken = bytes_of("x" * 50)[:-20]
+    answers, _ = together(pipeline, [broken, bytes_of("b")])
+    assert [answer.code for answer in answers] == [Code.INVALID_ARGUMENT, Code.OK]
+    assert pipeline.names == ["b"]
+
+
+def test_a_request_with_an_impossible_time_hears_of_it_alone() -> None:
+    pipeline = Pipeline()
+    odd = request("a", "b")
+    odd.resource_spans[0].scope_spans[0].spans[0].start_time_unix_nano = 0
+    answers, _ = together(pipeline, [odd.SerializeToString(), bytes_of("c")])
+    assert [answer.rejected for answer in answers] == [1, 0]
+    assert sorted(pipeline.names) == ["b", "c"]
+
+
+def test_a_group_that_must_be_divided_is_sent_one_by_one() -> None:
+    def behave(batch: Batch) -> None:
+        if batch.members:
+            raise Divided("one by one")
+
+    pipeline = Pipeline(behave)
+    answers, _ = together(pipeline, [bytes_of("a"), bytes_of("b")])
+    assert answers == [Answer(), Answer()]
+
+
+def test_a_group_that_finds_no_room_is_told_at_once() -> None:
+    calls = []
+
+    def behave(batch: Batch) -> None:
+        calls.append(batch.rows)
+        raise Retryable("full", after=5)
+
+    answers, _ = together(Pipeline(behave), [bytes_of("a"), bytes_of("b")])
+    assert [(answer.code, answer.retry_after) for answer in answers] == [(Code.UNAVAILABLE, 5)] * 2
+    assert calls == [2]
+
+
+def test_a_bug_over_one_request_does_not_reach_the_others() -> None:
+    def behave(batch: Batch) -> None:
+        if "bad" in batch.main.column("name").to_pylist():
+            raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        answers, _ = together(Pipeline(behave), [bytes_of("bad"), bytes_of("b")])
+    assert [answer.code for answer in answers] == [Code.INTERNAL, Code.OK]
+    assert [line["event"] for line in logs] == ["request failed"]
