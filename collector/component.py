@@ -42,7 +42,7 @@ class BatchConfig(ComponentConfig):
     """How long the oldest waiting batch may wait for others before it is delivered."""
     min_size: int = 16_384
     """Items (spans, rollup rows, ...) that are delivered at once, without waiting for more."""
-    max_size: int = 32_768
+    max_size: int = 16_384
     """Most items in one delivery; a single larger request still travels whole."""
 
 

@@ -12,6 +12,7 @@ from time import monotonic
 from types import FrameType
 from typing import Any, cast
 
+import pyarrow as pa
 import structlog
 from prometheus_client import start_http_server
 
@@ -122,6 +123,8 @@ class Service:
     def run(self) -> int:
         """Start, wait for SIGINT or SIGTERM, drain, and return the exit code: 0, or 1 when something cannot start."""
         configure_logging(self.configuration.telemetry)
+        # Batches are small: handing their columns to a pool of threads costs more than it saves.
+        pa.set_cpu_count(1)
         self.log.info("Starting genai-collector...")
         asked = Event()
         previous = {number: signal.signal(number, _asker(asked)) for number in (signal.SIGINT, signal.SIGTERM)}

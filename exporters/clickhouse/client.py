@@ -218,6 +218,6 @@ def _quoted(text: str) -> str:
 def _arrow_file(rows: pa.RecordBatch) -> Any:
     # lz4 inside the Arrow file costs less than around the request, and is sent by clickhouse-connect as it is.
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)) as writer:
         writer.write_batch(rows)
     return sink.getvalue()

@@ -51,7 +51,7 @@ class GrpcConfig(ComponentConfig):
     """The largest request in MiB, after decompression; larger ones get RESOURCE_EXHAUSTED."""
     max_concurrent_streams: int = Field(100, ge=1)
     """Requests that one connection may have open; the client holds back the others."""
-    workers: int = Field(8, ge=1)
+    workers: int = Field(32, ge=1)
     """Requests handled at the same time; others wait, still unread, in their connections."""
     keepalive: KeepaliveConfig = KeepaliveConfig()
 

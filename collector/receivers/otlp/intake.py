@@ -21,7 +21,7 @@ from collector.otlp.json import from_json
 
 _TOGETHER_BYTES = 4 * 1024**2
 """Requests that wait at the same time are decoded together up to this size: many cost little more than one."""
-_ROUNDS = 2
+_ROUNDS = 1
 """So many rounds of requests are handled at the same time: one may wait for the disk while another is decoded."""
 _DEFAULT_WAIT = 1.0
 _LONGEST_MESSAGE = 500

@@ -1,0 +1,62 @@
+"""The documentation says what is so: keys, commands, views, links."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from collector import schema
+from exporters.clickhouse.views import DIMENSIONS, view_statements
+from tests import reference
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_reference_is_what_the_config_classes_say():
+    assert reference.PATH.read_text() == reference.text(), "run python -m tests.reference"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)]+)\)", page.read_text())]
+    missing = [target for target in targets if target and ":" not in target and not (page.parent / target).exists()]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_files_exist(page):
+    named = re.findall(r"`((?:collector|processors|exporters|tests|docs)/[\w/.-]+)`", page.read_text())
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_view_is_in_the_readme_and_every_view_in_the_readme_exists():
+    made = set(re.findall(r"CREATE OR REPLACE VIEW signoz_genai\.(\w+)", view_statements()))
+    table = README[README.index("| view |") : README.index("```sql")]
+    told = {name for cell in re.findall(r"^\| (.+?) \|", table, re.M) for name in re.findall(r"`(\w+)", cell)}
+
+    assert told == made
+
+
+def test_the_readme_names_every_dimension():
+    assert [name for name in DIMENSIONS if f"`{name}`" not in README] == []
+    assert set(schema.ROLLUP_DIMENSIONS) < set(DIMENSIONS)
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    [command] = re.findall(r"\.venv/bin/(pytest.*)", README)
+
+    assert f'"$venv/bin/{command.split()[0]}" {" ".join(command.split()[1:])}' in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_first_span_of_the_readme_is_python():
+    [code] = re.findall(r"```python\n(.*?)```", README, re.S)
+
+    compile(code, "README.md", "exec")
+
+
+def test_no_page_names_a_place_on_this_machine():
+    assert [page.name for page in PAGES if re.search(r"/(work|root|home|tmp)/", page.read_text())] == []
