@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -21,13 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from collector.schema import TABLES
+
 T = TypeVar("T")
 
-_HEADER = struct.Struct(
-    "<4sIII"
-)  # magic, CRC-32 of all that follows, length of the head, uncompressed length of the tables
-_MAGIC = b"GCB1"
-_CODEC = "lz4"
+_HEADER = struct.Struct("<4sII")  # magic, CRC-32 of all that follows, length of the head
+_MAGIC = b"GCB2"
 
 
 class Signal(StrEnum):
@@ -86,8 +86,8 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory its columns refer to."""
-        return sum(int(table.nbytes) for table in self.tables.values())
+        """Bytes of memory that its columns keep alive, whole buffers counted."""
+        return sum(int(table.get_total_buffer_size()) for table in self.tables.values())
 
     def memo(self, make: Callable[["Batch"], T]) -> T:
         """Return ``make(self)``, computed once: batches never change, so neither does what follows from them."""
@@ -113,31 +113,36 @@ class Batch:
         return self.derive("take:" + content_id(index.buffers()[1] or b""), self.signal, tables)
 
     def dump(self) -> bytes:
-        """Return the batch as bytes that `load` understands: a JSON head and LZ4-compressed Arrow IPC streams."""
-        streams = {name: _write_stream(table) for name, table in self.tables.items()}
-        head = {"id": self.id, "signal": self.signal, "tables": {n: s.size for n, s in streams.items()}}
-        head_bytes = json.dumps(head, separators=(",", ":")).encode()
-        plain = b"".join(streams.values())
-        packed: bytes = pa.Codec(_CODEC).compress(plain, asbytes=True)
-        check = zlib.crc32(packed, zlib.crc32(head_bytes))
-        return _HEADER.pack(_MAGIC, check, len(head_bytes), len(plain)) + head_bytes + packed
+        """Return the batch as bytes that `load` understands: a JSON head, then each table's schema and columns."""
+        pieces: list[Any] = []
+        sizes: dict[str, tuple[int, int, int]] = {}
+        for name, table in self.tables.items():
+            plain = table.serialize()
+            packed = _compressor().compress(plain)
+            schema = _schema_bytes(name, table.schema)
+            pieces += [schema, packed]
+            sizes[name] = (len(schema), packed.size, plain.size)
+        head = json.dumps({"id": self.id, "signal": self.signal, "tables": sizes}, separators=(",", ":")).encode()
+        rest = b"".join([head, *pieces])
+        return _HEADER.pack(_MAGIC, zlib.crc32(rest), len(head)) + rest
 
     @classmethod
     def load(cls, body: bytes) -> "Batch":
         """Return the batch that `dump` wrote; raise ValueError when the bytes are not exactly those."""
         if len(body) < _HEADER.size or not body.startswith(_MAGIC):
             raise ValueError("not a dumped batch: wrong magic number")
-        _, check, head_size, plain_size = _HEADER.unpack_from(body)
-        if zlib.crc32(memoryview(body)[_HEADER.size :]) != check:
+        _, check, head_size = _HEADER.unpack_from(body)
+        rest = memoryview(body)[_HEADER.size :]
+        if zlib.crc32(rest) != check:
             raise ValueError("damaged batch: wrong checksum")
-        start = _HEADER.size + head_size
-        head = json.loads(body[_HEADER.size : start])
-        plain = pa.Codec(_CODEC).decompress(memoryview(body)[start:], plain_size)
+        head = json.loads(bytes(rest[:head_size]))
         tables = {}
-        offset = 0
-        for name, size in head["tables"].items():
-            tables[name] = _read_stream(plain.slice(offset, size))
-            offset += size
+        start = head_size
+        for name, (schema_size, packed_size, plain_size) in head["tables"].items():
+            middle, end = start + schema_size, start + schema_size + packed_size
+            plain = _compressor().decompress(rest[middle:end], plain_size)
+            tables[name] = pa.ipc.read_record_batch(plain, _schema_of(bytes(rest[start:middle])))
+            start = end
         return cls(head["id"], Signal(head["signal"]), tables)
 
 
@@ -171,13 +176,28 @@ def _concat_tables(tables: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.concat_batches(tables)
 
 
-def _write_stream(table: pa.RecordBatch) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_batch(table)
-    return sink.getvalue()
+def _schema_bytes(name: str, schema: pa.Schema) -> bytes:
+    """Return the schema as `_schema_of` reads it; that of the known tables is written once and for all."""
+    known = TABLES.get(name)
+    return _known_schema(name) if known is not None and schema.equals(known) else _packed_schema(schema)
 
 
-def _read_stream(buffer: pa.Buffer) -> pa.RecordBatch:
-    with pa.ipc.open_stream(buffer) as reader:
-        return reader.read_next_batch()
+@cache
+def _known_schema(name: str) -> bytes:
+    return _packed_schema(TABLES[name])
+
+
+def _packed_schema(schema: pa.Schema) -> bytes:
+    plain = schema.serialize()
+    return struct.pack("<I", plain.size) + bytes(_compressor().compress(plain, asbytes=True))
+
+
+@lru_cache(maxsize=64)
+def _schema_of(packed: bytes) -> pa.Schema:
+    plain = _compressor().decompress(packed[4:], struct.unpack("<I", packed[:4])[0])
+    return pa.ipc.read_schema(plain)
+
+
+def _compressor() -> pa.Codec:
+    # Not shared: nothing says that a codec may be used by two threads at once.
+    return pa.Codec("lz4_raw")

@@ -146,3 +146,6 @@ ROLLUPS = pa.schema(
     ]
 )
 """One partial row per interval and set of dimensions found in one batch; rows add up."""
+
+TABLES = {"spans": SPANS, "resources": RESOURCES, "scopes": SCOPES, "rollups": ROLLUPS}
+"""The schema of each table that a batch may have, by its name."""

@@ -115,5 +115,12 @@ def test_other_columns_keep_id_and_owners(batches: list[Batch]) -> None:
 
 
 def test_size_counts_every_table(batches: list[Batch]) -> None:
-    assert batches[0].nbytes == sum(table.nbytes for table in batches[0].tables.values())
-    assert batches[0].nbytes > batches[0].main.nbytes
+    batch = batches[0]
+    assert batch.nbytes == sum(table.get_total_buffer_size() for table in batch.tables.values())
+    assert batch.nbytes > batch.main.get_total_buffer_size()
+
+
+def test_a_table_of_an_unknown_schema_keeps_it_through_a_dump(batches: list[Batch]) -> None:
+    main = batches[0].main
+    odd = batches[0].with_main(main.append_column("mood", pa.array(["good"] * main.num_rows)))
+    assert Batch.load(odd.dump()).main.equals(odd.main)
