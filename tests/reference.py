@@ -23,8 +23,8 @@ Written by `python -m tests.reference` out of the config classes; a test keeps i
 
 The file has the OpenTelemetry Collector's grammar: `receivers`, `processors`, `exporters`, `extensions` and
 `service.pipelines`; an id is `type` or `type/name`. Durations are written `200ms`, `5s`, `1m30s`. `${env:NAME}`,
-`${env:NAME:-default}` and `${file:path}` are replaced, `$$` is a dollar sign. Several `--config` files are laid over each
-other, maps merged, lists replaced; `--set a.b=v` wins.
+`${env:NAME:-default}` and `${file:path}` are replaced, `$$` is a dollar sign. Several `--config` files are laid over
+each other, maps merged, lists replaced; `--set a.b=v` wins.
 """
 
 

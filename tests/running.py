@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -94,6 +95,14 @@ class Collector:
         """Wait for the process to end by itself and return its exit code."""
         assert self.process is not None
         return self.process.wait(60)
+
+    def waiting(self) -> int:
+        """Return how many batches wait in the outbox's file."""
+        connection = sqlite3.connect(f"file:{self.outbox}/clickhouse.sqlite?mode=ro", uri=True)
+        try:
+            return int(connection.execute("SELECT count(*) FROM batches").fetchone()[0])
+        finally:
+            connection.close()
 
     @property
     def text(self) -> str:

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Sequence
 from threading import Event, Thread
 
 import grpc
@@ -44,6 +45,19 @@ class Client(Thread):
                         break
 
 
+def totals(calls: Sequence[Call]) -> dict[str, str]:
+    """Return what `ROLLUPS` shall answer when exactly these calls are stored."""
+    return {
+        "calls": str(len(calls)),
+        "errors": str(sum(call.error for call in calls)),
+        "input_tokens": str(sum(call.input_tokens for call in calls)),
+        "output_tokens": str(sum(call.output_tokens for call in calls)),
+        "cached_tokens": str(sum(call.cached_tokens for call in calls)),
+        "duration": str(sum(call.duration for call in calls)),
+        "in_buckets": str(len(calls)),
+    }
+
+
 def check(collector: Collector, clients: list[Client]) -> None:
     """Compare what is stored with what was acknowledged."""
     acknowledged = {call.span_id for client in clients for call in client.acknowledged}
@@ -56,16 +70,7 @@ def check(collector: Collector, clients: list[Client]) -> None:
     assert {span: n for span, n in stored.items() if n != 1} == {}, "doubled"
     assert set(stored) <= set(sent), "invented"
     assert int(summary["n"]) == len(stored)
-    calls = [sent[span] for span in stored]
-    assert rollup == {
-        "calls": str(len(calls)),
-        "errors": str(sum(call.error for call in calls)),
-        "input_tokens": str(sum(call.input_tokens for call in calls)),
-        "output_tokens": str(sum(call.output_tokens for call in calls)),
-        "cached_tokens": str(sum(call.cached_tokens for call in calls)),
-        "duration": str(sum(call.duration for call in calls)),
-        "in_buckets": str(len(calls)),
-    }
+    assert rollup == totals([sent[span] for span in stored])
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -1,6 +1,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -30,7 +31,7 @@ values = st.one_of(
     st.fixed_dictionaries({"double_value": st.floats() | st.sampled_from([3.0, -0.0, 2.0**63, 2.0**62])}),
     st.fixed_dictionaries({"array_value": st.just(b"")}),
 )
-rows = st.lists(st.lists(st.tuples(st.sampled_from(KEYS), values), max_size=5), max_size=6)
+rows = st.lists(st.lists(st.tuples(st.sampled_from(KEYS), values), max_size=5), max_size=12)
 
 
 def column(rows: list[list[tuple[str, dict[str, Any] | None]]]) -> pa.ListArray:
@@ -83,6 +84,15 @@ def test_last_value_of_every_key_is_found(rows: Any) -> None:
             assert (position >= 0) == (key in dict(row))
             if position >= 0:
                 assert flat[position] == (key, dict(row)[key])
+
+
+@given(rows, st.data())
+@settings(max_examples=100, deadline=None)
+def test_some_rows_are_looked_at_alone(rows: Any, data: Any) -> None:
+    attributes = Attributes(column(rows))
+    some = np.array([number for number in range(len(rows)) if data.draw(st.booleans())], dtype=np.int64)
+    for key in ["a", "missing", ""]:
+        assert attributes.locate_in(some, key).tolist() == attributes.locate([key])[0][some].tolist()
 
 
 @given(rows)

@@ -21,8 +21,9 @@ def test_rows_lose_and_get_exactly_what_is_said(spans, data):
     dropped = sorted(data.draw(st.sets(st.integers(0, len(flat) - 1)))) if flat else []
     rows = st.lists(st.integers(0, len(spans) - 1), unique=True)
     added = {key: data.draw(rows) for key in ("x", "y")}
+    tens = pa.array([10 * row for row in range(len(spans))], pa.int64())
     additions = [
-        Addition(key, np.array(at, dtype=np.int64), "int_value", pa.array([10 * row for row in at], pa.int64()))
+        Addition(key, np.array(at, dtype=np.int64), "int_value", tens, np.array(at, dtype=np.int64))
         for key, at in added.items()
     ]
     result = rewrite(attributes, additions, np.array(dropped, dtype=np.int64), column.type)

@@ -1,8 +1,9 @@
+import pyarrow as pa
 import pytest
 
 from collector.attributes import attributes_of
 from processors.genai.table import Target
-from processors.genai.values import MEMBER, array_of, read, usable
+from processors.genai.values import MEMBER, Source, Texts, array_of, read, usable
 from tests.processors.spans import batch_from
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -11,7 +12,14 @@ NAN, INFINITY = float("nan"), float("inf")
 def values(told, **target):
     attributes = attributes_of(batch_from(*({"attributes": {"x": value}} for value in told)))
     wanted = Target.model_validate({"from": ["x"], **target})
-    return read(attributes, attributes.locate(["x"])[0], wanted), wanted
+    [positions] = attributes.locate(["x"])
+    found = read(source_of(attributes, positions), positions, wanted)
+    told = list(found.values.to_pylist() if isinstance(found.values, pa.Array) else found.values)
+    return [told[number] if number >= 0 else None for number in found.choice.tolist()], wanted
+
+
+def source_of(attributes, positions):
+    return Source(attributes, Texts(attributes, positions))
 
 
 @pytest.mark.parametrize(
@@ -46,15 +54,16 @@ def values(told, **target):
 def test_each_kind(target, told, expected):
     found, wanted = values(told, **target)
 
-    assert expected == found.to_pylist()
+    assert expected == found
     assert MEMBER[wanted.kind].removesuffix("_value") in {"int", "string", "array", "bool", "double"}
 
 
 def test_a_present_value_is_usable_when_it_says_something():
     attributes = attributes_of(batch_from(*({"attributes": {"x": value}} for value in ["own", "none", "", 1])))
-    positions = attributes.locate(["x"])[0]
+    [positions] = attributes.locate(["x"])
+    source = source_of(attributes, positions)
     closed = Target.model_validate({"kind": "text", "from": ["y"], "closed": True, "ignored": ["none"]})
     flag = Target.model_validate({"kind": "flag", "from": ["y"]})
 
-    assert usable(attributes, positions, closed).tolist() == [True, False, False, False]
-    assert usable(attributes, positions, flag).all()
+    assert usable(source, positions, closed).tolist() == [True, False, False, False]
+    assert usable(source, positions, flag).all()

@@ -8,7 +8,7 @@ import pytest
 from collector.batch import Signal
 from collector.component import Host
 from processors.rollup import RollupConfig, RollupProcessor
-from tests.processors.spans import START, batch_from, batch_of
+from tests.processors.spans import START, batch_from, batch_of, span_of
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
 CASES = sorted(Path(__file__).with_name("cases").iterdir())
@@ -184,6 +184,28 @@ def test_durations_that_make_no_sense_are_unknown(start, end, nanos, timed):
 
     assert nanos == row["duration_nano"]
     assert timed == sum(dict(row["duration_buckets"]).values())
+
+
+PLACES = [
+    ({}, ("", "unknown", "")),
+    ({"service.name": "s", "telemetry.sdk.language": "", "deployment.environment": "old"}, ("s", "unknown", "old")),
+    ({"service.name": 7, "telemetry.sdk.language": "go", "deployment.environment.name": ""}, ("", "go", "")),
+    ({"deployment.environment": "old", "deployment.environment.name": "new"}, ("", "unknown", "new")),
+    ({"deployment.environment": "old", "deployment.environment.name": None}, ("", "unknown", "old")),
+]
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_places_are_those_of_the_resources(times):
+    resources = [
+        {"resource": {"attributes": span_of(0, {"attributes": told})["attributes"]}, "scopeSpans": [{"spans": [call]}]}
+        for told, _ in PLACES * times
+        for call in [span_of(0, {"attributes": CHAT})]
+    ]
+    rows = rollups(batch_of(json.dumps({"resourceSpans": resources}).encode()))
+    found = {(row["service_name"], row["language"], row["environment"]): row["calls"] for row in rows}
+
+    assert found == {place: times for _, place in PLACES}
 
 
 def test_the_derived_batch_is_named_after_its_parent_and_the_component():

@@ -85,3 +85,23 @@ def test_the_status_comes_before_the_name_and_the_name_before_the_exception():
     assert table.class_of(None, "RateLimitError", "KeyError") == "rate_limit"
     assert table.class_of(None, None, "openai.NotFoundError") == "not_found"
     assert table.class_of(None, "_OTHER", "429") == "rate_limit"
+
+
+@pytest.mark.parametrize("status", [-1, 200, 429])
+@pytest.mark.parametrize("name", [None, "KeyError", "x" * 300 + "Timeout"])
+def test_numbers_are_those_of_the_classes(status, name):
+    table = call_table()
+    expected = table.class_of(status if status >= 0 else None, name, "openai.NotFoundError")
+
+    assert expected == table.classes[table.number_of(status, name, "openai.NotFoundError")]
+    assert expected == table.classes[table.number_of(status, name, "openai.NotFoundError")]
+
+
+def test_long_names_are_not_remembered():
+    table = call_table()
+    before = table._known.cache_info().currsize
+    table.number_of(-1, "y" * 257)
+
+    assert before == table._known.cache_info().currsize
+    table.number_of(-1, "never seen before")
+    assert before + 1 == table._known.cache_info().currsize

@@ -1,0 +1,90 @@
+"""ClickHouse away: what was accepted waits, then arrives, once, whoever dies in between."""
+
+import random
+import time
+
+import pytest
+
+from tests.clickhouse_http import ClickhouseServer, Fault
+from tests.requests import Call, request
+from tests.running import Collector
+from tests.test_crash import ROLLUPS, SPANS, SUMMARIES, totals
+
+
+@pytest.fixture
+def server(tmp_path):
+    (tmp_path / "server").mkdir()
+    server = ClickhouseServer(tmp_path / "server").start()
+    yield server
+    server.stop()
+
+
+def send(collector: Collector, chance: random.Random, times: int) -> list[Call]:
+    calls = []
+    with collector.exporting() as export:
+        for _ in range(times):
+            data, sent = request(20, chance)
+            export(data)
+            calls += sent
+    return calls
+
+
+def check(collector: Collector, server: ClickhouseServer, calls: list[Call]) -> None:
+    """Compare what the server holds, after it ended, with what was sent."""
+    server.stop()
+    collector.database = server.folder
+    rows, [summary], [rollup] = collector.query(SPANS, SUMMARIES, ROLLUPS)
+
+    assert {row["span_id"]: int(row["n"]) for row in rows} == {call.span_id: 1 for call in calls}
+    assert int(summary["n"]) == len(calls)
+    assert rollup == totals(calls)
+
+
+def test_down_at_the_start_and_killed_while_waiting(tmp_path, server):
+    server.stop()
+    chance = random.Random(1)
+    collector = Collector(tmp_path, dsn=server.dsn)
+    collector.start()
+    calls = send(collector, chance, 3)
+    collector.kill()
+    collector.start()
+    calls += send(collector, chance, 3)
+    server.start()
+    calls += send(collector, chance, 3)
+    wait_until_delivered(collector)
+
+    assert collector.stop() == 0, collector.text
+    check(collector, server, calls)
+
+
+def test_answers_lost_connections_cut_errors_and_a_restart(tmp_path, server):
+    chance = random.Random(2)
+    collector = Collector(tmp_path, dsn=server.dsn)
+    collector.start()
+    calls = send(collector, chance, 2)
+    wait_until_delivered(collector)
+    server.fail(
+        Fault("drop_after", match="signoz_index_v3"),
+        Fault("drop_after", match="rollup_1m"),
+        Fault("drop_before", match="signoz_index_v3"),
+        Fault("status", match="traces_v3_resource", times=2, status=500, code=241),
+        Fault("status", match="rollup_1m", times=1, status=503),
+    )
+    calls += send(collector, chance, 4)
+    wait_until_delivered(collector)
+    server.stop()
+    calls += send(collector, chance, 2)
+    server.start()
+    wait_until_delivered(collector)
+
+    assert collector.stop() == 0, collector.text
+    check(collector, server, calls)
+
+
+def wait_until_delivered(collector: Collector) -> None:
+    """Return when nothing waits any more in the outbox."""
+    for _ in range(600):
+        if not collector.waiting():
+            return
+        time.sleep(0.05)
+    raise AssertionError(collector.text)
