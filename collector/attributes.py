@@ -3,11 +3,16 @@
 lists    [[k:v k:v k:v] [k:v] []]          a column of lists of (key, value)
 flat      k:v k:v k:v    k:v               positions 0 1 2 3
 rows       0   0   0      1                row of each position
+shape      0               1         2      number of the row's sequence of keys among the distinct ones
 locate    one line per wanted key: for each row the position of its last value, or -1
+
+Few programs write many spans, so few shapes occur: keys are told apart once per shape, not once per row.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +24,24 @@ from collector.batch import Batch
 Positions = npt.NDArray[np.int64]
 """Positions in the flat list of attributes, one per row; -1 where the row has none."""
 
+_FEW = 48
+"""Among no more rows than this it costs more to find equal shapes than it saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """Holds the distinct sequences of keys, laid one after the other.
+
+    *shape* is the number of each row's. *first* is a row and *lengths* the number of keys of each shape;
+    *codes* are the numbers in *names* of all their keys.
+    """
+
+    shape: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int32]
+    codes: npt.NDArray[np.int32]
+    names: list[str]
+
 
 class Attributes:
     """Is a column of attribute lists laid flat; see the module's drawing."""
@@ -27,6 +50,7 @@ class Attributes:
         self.count = len(lists)
         offsets = np.asarray(lists.offsets)
         self.lengths: npt.NDArray[np.int32] = offsets[1:] - offsets[:-1]
+        self.starts: npt.NDArray[np.int32] = offsets[:-1] - offsets[0]
         flat: pa.StructArray = lists.flatten()
         self.flat = flat
         self._key_array = flat.field("key")
@@ -38,38 +62,66 @@ class Attributes:
         return np.repeat(np.arange(self.count), self.lengths)
 
     @cached_property
-    def keys(self) -> pa.DictionaryArray:
-        """The key of each attribute, as numbers into the distinct keys."""
-        return pc.dictionary_encode(self._key_array)
+    def shapes(self) -> Shapes:
+        """The distinct sequences of keys, in the order of their first rows."""
+        if self.count <= _FEW:
+            return _each_alone(self._key_array, self.lengths)
+        shape = _shapes_of(self._key_array, self.starts)
+        first = np.empty(int(shape.max()) + 1, dtype=np.int64)
+        first[shape[::-1]] = np.arange(self.count - 1, -1, -1)
+        lengths = self.lengths[first]
+        keys = self._key_array.take(pa.array(ranges(self.starts[first], lengths))).dictionary_encode()
+        return Shapes(shape, first, lengths, np.asarray(keys.indices), keys.dictionary.to_pylist())
 
     @cached_property
     def codes(self) -> npt.NDArray[np.int32]:
         """The number of each attribute's key in `names`."""
-        return np.asarray(self.keys.indices)
+        shapes = self.shapes
+        return shapes.codes if len(shapes.first) == self.count else self.codes_of(shapes.shape)
 
-    @cached_property
+    def codes_of(self, shape: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """Return the numbers of the keys of rows of these shapes, one row after the other."""
+        lengths = self.shapes.lengths
+        return self.shapes.codes[ranges((np.cumsum(lengths) - lengths)[shape], lengths[shape])]
+
+    @property
     def names(self) -> list[str]:
         """The distinct keys."""
-        names: list[str] = self.keys.dictionary.to_pylist()
-        return names
+        return self.shapes.names
 
     def locate(self, wanted: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return an array of shape (len(wanted), rows): where each row's last value of each key stands, or -1."""
         line = {name: number for number, name in enumerate(wanted)}
-        line_of_code = np.array([line.get(name, -1) for name in self.names], dtype=np.int64)
-        found = np.full((len(wanted), self.count), -1, dtype=np.int64)
-        if len(line_of_code):
-            lines = line_of_code[self.codes]
-            hits = np.flatnonzero(lines >= 0)
-            found[lines[hits], self.rows[hits]] = hits
+        shapes = self.shapes
+        lines = np.array([line.get(name, -1) for name in shapes.names], dtype=np.int64)[shapes.codes]
+        hits = np.flatnonzero(lines >= 0)
+        places = np.full((len(wanted), len(shapes.first)), -1, dtype=np.int64)
+        owners = np.repeat(np.arange(len(shapes.first)), shapes.lengths)[hits]
+        places[lines[hits], owners] = hits - (np.cumsum(shapes.lengths) - shapes.lengths)[owners]
+        found: npt.NDArray[np.int64] = places[:, shapes.shape]
+        return np.where(found < 0, -1, found + self.starts)
+
+    def locate_in(self, rows: npt.NDArray[np.int64], key: str) -> Positions:
+        """Return where the last value of *key* stands in each of *rows*, or -1, without a look at other rows."""
+        lengths = self.lengths[rows]
+        positions = ranges(self.starts[rows], lengths)
+        hits = np.flatnonzero(pc.equal(self._key_array.take(pa.array(positions)), key))
+        found = np.full(len(rows), -1, dtype=np.int64)
+        found[np.arange(len(rows)).repeat(lengths)[hits]] = positions[hits]
         return found
 
+    @cached_property
+    def members(self) -> dict[str, pa.Array]:
+        """The members of the values (`collector.schema.ANY_VALUE`), one entry per attribute, null where it is other."""
+        return dict(zip(self.values.type.names, self.values.flatten(), strict=True))
+
     def member(self, name: str, positions: Positions) -> pa.Array:
-        """Return one member of the values (`collector.schema.ANY_VALUE`) at *positions*, null where -1 or other."""
-        values = self.values.field(name)
-        if self.values.null_count:
-            values = pc.if_else(self.values.is_valid(), values, pa.scalar(None, values.type))
-        return values.take(pa.array(positions, pa.int64(), mask=positions < 0))
+        """Return one member of the values at *positions*, null where -1 or other."""
+        return self._entries(name).take(optional(positions))
+
+    def _entries(self, name: str) -> pa.Array:
+        """Return what `members` holds as *name*: one alone is cheaper to get where no value is missing."""
+        return self.members[name] if self.values.null_count else self.values.field(name)
 
     def strings(self, positions: Positions) -> pa.StringArray:
         """Return the string values at *positions*, null where there is none or it is no string."""
@@ -109,10 +161,7 @@ class Attributes:
     @cached_property
     def _naturals(self) -> npt.NDArray[np.int64]:
         """The integer of each attribute, negative where it is none or negative."""
-        ints = self.values.field("int_value")
-        if self.values.null_count:
-            ints = pc.if_else(self.values.is_valid(), ints, pa.scalar(None, pa.int64()))
-        return np.asarray(pc.fill_null(ints, -1))
+        return np.asarray(self._entries("int_value").fill_null(-1))
 
 
 def attributes_of(batch: Batch) -> Attributes:
@@ -125,6 +174,56 @@ def resource_attributes_of(batch: Batch) -> Attributes:
     return batch.memo(_resource_attributes)
 
 
+def ranges(starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return start, start+1, ... of every row, one after the other."""
+    before = np.cumsum(lengths, dtype=np.int64) - lengths
+    total = int(before[-1] + lengths[-1]) if len(lengths) else 0
+    positions: npt.NDArray[np.int64] = np.arange(total) + np.repeat(starts - before, lengths)
+    return positions
+
+
+def optional(positions: npt.NDArray[np.int64]) -> pa.Int64Array:
+    """Return the positions for Arrow: null where negative."""
+    present = positions >= 0
+    if present.all():
+        return pa.array(positions)
+    bits = pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(pa.int64(), len(positions), [bits, pa.py_buffer(np.ascontiguousarray(positions))])
+
+
+def _each_alone(keys: pa.StringArray, lengths: npt.NDArray[np.int32]) -> Shapes:
+    """Return a shape for every row."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(key, len(numbers)) for key in keys.to_pylist()]
+    rows = np.arange(len(lengths))
+    return Shapes(rows, rows, lengths, np.array(codes, dtype=np.int32), list(numbers))
+
+
+def _shapes_of(keys: pa.StringArray, starts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return the number of each row's shape, in the order of their first rows.
+
+    Rows are compared by the text of all their keys, then by the lengths of the keys: where other keys make the same
+    text, which nobody has cause to send, every row gets a number of its own.
+    """
+    alone = np.arange(len(starts))
+    if not len(keys):
+        return np.zeros_like(alone)
+    _, offsets, text = keys.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[keys.offset :][: len(keys) + 1]
+    ends = np.append(starts, np.int32(len(keys)))
+    shape = _distinct(text, bounds[ends])
+    sizes = _distinct(pa.py_buffer(np.diff(bounds)), ends * np.int32(bounds.itemsize))
+    example = np.empty(int(shape.max()) + 1, dtype=np.int64)
+    example[shape] = alone
+    return shape if np.array_equal(sizes[example[shape]], sizes) else alone
+
+
+def _distinct(data: pa.Buffer, bounds: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return the number of each piece of *data* among the distinct ones, in the order of their first occurrence."""
+    pieces = pa.Array.from_buffers(pa.binary(), len(bounds) - 1, [None, pa.py_buffer(bounds), data])
+    return np.asarray(pieces.dictionary_encode().indices).astype(np.int64)
+
+
 def _main_attributes(batch: Batch) -> Attributes:
     return Attributes(batch.main.column("attributes"))
 
@@ -135,6 +234,6 @@ def _resource_attributes(batch: Batch) -> Attributes:
 
 def _parsed(texts: pa.StringArray) -> pa.DoubleArray:
     """Return the numbers that *texts* spell, null for the rest."""
-    numeric = pc.match_substring_regex(texts, r"^\s*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*$")
+    numeric = pc.match_substring_regex(texts, r"^[\s\v]*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?[\s\v]*$")
     kept = pc.if_else(pc.fill_null(numeric, False), pc.utf8_trim_whitespace(texts), pa.scalar(None, pa.string()))
     return kept.cast(pa.float64())

@@ -24,10 +24,10 @@ from collector.errors import Divided, Retryable
 from collector.gather import Gather
 from collector.journal import DeadLetter, Entry, Journal, NewEntry
 
-PARCEL_BYTES = 32 * 1024**2
+PARCEL_BYTES = 16 * 1024**2
 """Bytes of memory after which a parcel is full, whatever its number of items."""
 
-_CACHE_BYTES = 64 * 1024**2
+_CACHE_BYTES = 16 * 1024**2
 _COMMIT_BYTES = 64 * 1024**2
 _DIVIDED = Divided("some of these requests were taken before; send them one by one", after=0.0)
 
@@ -276,19 +276,29 @@ class Outbox:
         return self._journal
 
     def _deliver(self, number: int, entries: Sequence[Entry]) -> None:
-        batches = [batch for entry in entries if (batch := self._load(entry)) is not None]
-        if batches:
-            name = f"{self._opened.writer}-{number}"
-            self._delivery.send(concat(name, batches))
+        whole = self._join(f"{self._opened.writer}-{number}", entries)
+        if self.config.sending_queue.storage == "disk":
+            # A delivery may wait for long; its columns need not be held twice meanwhile.
+            self._forget(entries)
+        if whole is not None:
+            self._delivery.send(whole)
         with self._journal_lock:
             self._opened.finish(number)
         self._sealed = [parcel for parcel in self._sealed if parcel[0] != number]
+        self._forget(entries)
+        with self._arrived:
+            self._size -= sum(entry.size for entry in entries)
+            self._gauges()
+
+    def _join(self, name: str, entries: Sequence[Entry]) -> Batch | None:
+        batches = [batch for entry in entries if (batch := self._load(entry)) is not None]
+        return concat(name, batches) if batches else None
+
+    def _forget(self, entries: Sequence[Entry]) -> None:
         with self._arrived:
             for entry in entries:
-                self._size -= entry.size
                 if self._cache.pop(entry.seq, None) is not None:
                     self._cached -= entry.memory
-            self._gauges()
 
     def _load(self, entry: Entry) -> Batch | None:
         batch = self._cache.get(entry.seq)

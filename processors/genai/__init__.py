@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Processor
-from processors.genai.table import shipped
+from processors.genai.plan import shipped_planner
 from processors.genai.translate import translate
 
 
@@ -33,5 +33,7 @@ class GenaiProcessor(Processor):
         if batch.signal is not Signal.TRACES or not batch.rows:
             return [batch]
         config: GenaiConfig = self.config
-        translated = translate(batch, shipped(), messages=config.messages, remove_originals=config.remove_originals)
+        translated = translate(
+            batch, shipped_planner(), messages=config.messages, remove_originals=config.remove_originals
+        )
         return [translated]

@@ -26,6 +26,10 @@ class Kind(StrEnum):
     MESSAGES = "messages"
 
 
+TEXT_KINDS = frozenset(Kind) - {Kind.COUNT, Kind.SECONDS}
+"""The kinds that are read from text, at least where it is written so."""
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -51,6 +55,11 @@ class Target(_Row):
         if not self.speaks(text):
             return None
         return self.values.get(text.lower(), None if self.closed else text)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Tell whether today's word is the old one, whatever it is."""
+        return not (self.values or self.closed or self.ignored)
 
 
 class SpanRule(_Row):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import Attributes, attributes_of
+from collector.attributes import Attributes, attributes_of, resource_attributes_of
 from collector.batch import Batch
 from processors.rollup.errors import CallTable
 
@@ -36,6 +36,7 @@ OTHERS = (
     "http.response.status_code",
     "gen_ai.response.finish_reasons",
 )
+_PLACE = ("service.name", "telemetry.sdk.language", "deployment.environment.name", "deployment.environment")
 KEYS = (*TEXTS, *COUNTS, *OTHERS)
 _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS = range(len(KEYS) - len(OTHERS), len(KEYS))
 
@@ -44,6 +45,7 @@ ERROR = 2  # StatusCode
 
 _MOST_TOKENS = 2**40  # no call has more; sums of less cannot leave 64 bits
 _LONGEST = 2**50  # nanoseconds, 13 days: no call takes longer, so such a time is wrong
+_FEW = 8  # resources
 _DEEPEST = 64  # spans between two calls of one trace
 
 Numbers = npt.NDArray[np.int64]
@@ -71,21 +73,33 @@ class Calls:
     error_class: Numbers
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Says where resources stand: *codes* are row numbers of *words*, shape (3, resources).
+
+    The lines are service name, language and environment: '' or ``unknown`` where a resource does not say.
+    """
+
+    words: list[str]
+    codes: Numbers
+
+
 def calls_of(batch: Batch, table: CallTable) -> Calls | None:
     """Return the model calls among the spans of *batch*, or None when there are none."""
     attributes = attributes_of(batch)
     if OPERATION not in attributes.names:
         return None
     found = attributes.locate(KEYS)
-    strings = attributes.strings(found[: len(TEXTS)].ravel()).dictionary_encode(null_encoding="encode")
-    words: list[str] = [word or "" for word in strings.dictionary.to_pylist()]
-    texts = np.asarray(strings.indices).reshape(len(TEXTS), batch.rows)
-    rows = _call_rows(batch, words, texts, table)
-    if not len(rows):
+    rows = _named(batch, found)
+    words, texts = _texts(attributes, found[: len(TEXTS), rows])
+    kept = _call_rows(batch, rows, words, texts, table)
+    if not len(kept):
         return None
-    texts, found = texts[:, rows], found[:, rows]
+    rows, texts = rows[kept], texts[:, kept]
+    found = found[:, rows]
     start, end = (np.asarray(batch.main.column(name))[rows] for name in ("start_time_unix_nano", "end_time_unix_nano"))
-    timed = (start > 0) & (end >= start) & (end - start <= _LONGEST)
+    lasted = end - start
+    timed = (start > 0) & (end >= start) & (lasted <= _LONGEST)
     error_class = _error_classes(batch, rows, found, table)
     embeddings = np.array([table.operations.get(word) == "embeddings" for word in words])[texts[1]]
     tokens = _tokens(attributes, found, embeddings)
@@ -96,70 +110,90 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
         texts=texts,
         embeddings=embeddings,
         start=start,
-        duration=np.where(timed, (end - start).astype(np.int64), -1),
+        duration=np.where(timed, lasted.astype(np.int64), -1),
         tokens=tokens,
         first_chunk=_first_chunks(attributes, found),
         error_class=error_class,
     )
 
 
-def places_of(batch: Batch) -> tuple[list[str], list[str], list[str]]:
-    """Return service name, language and environment of the resources: '' or ``unknown`` where one does not say."""
-    attributes = Attributes(batch.tables["resources"].column("attributes"))
-    told: list[dict[str, str]] = [{} for _ in range(attributes.count)]
+def places_of(batch: Batch) -> Places:
+    """Return where the resources of *batch* stand."""
+    attributes = resource_attributes_of(batch)
+    if attributes.count <= _FEW:
+        return _few_places(attributes)
+    words, (service, language, environment, older) = _texts(attributes, attributes.locate(_PLACE))
+    blank = np.array([not word for word in words])
+    language = np.where(blank[language], len(words), language)
+    return Places([*words, "unknown"], np.stack((service, language, np.where(blank[environment], older, environment))))
+
+
+def _few_places(attributes: Attributes) -> Places:
+    """Return what `places_of` does, where plain Python has less to do than Arrow has to set up."""
     keys, texts = attributes.flat.field("key").to_pylist(), attributes.values.field("string_value").to_pylist()
-    for resource, key, text in zip(attributes.rows.tolist(), keys, texts, strict=True):
-        told[resource][key] = text or ""
-    return (
-        [place.get("service.name", "") for place in told],
-        [place.get("telemetry.sdk.language") or "unknown" for place in told],
-        [place.get("deployment.environment.name") or place.get("deployment.environment", "") for place in told],
-    )
+    words: list[str] = []
+    for start, length in zip(attributes.starts.tolist(), attributes.lengths.tolist(), strict=True):
+        told = dict(zip(keys[start : start + length], texts[start : start + length], strict=True))
+        service, language, environment, older = (told.get(key) or "" for key in _PLACE)
+        words += (service, language or "unknown", environment or older)
+    return Places(words, np.arange(len(words)).reshape(-1, 3).T)
 
 
-def _call_rows(batch: Batch, words: Sequence[str], texts: Numbers, table: CallTable) -> Numbers:
-    """Return the rows of the spans that are calls."""
+def _texts(attributes: Attributes, positions: Numbers) -> tuple[list[str], Numbers]:
+    """Return the distinct strings at *positions*, and the row number of each among them; what is none is ''."""
+    strings = attributes.strings(positions.ravel()).dictionary_encode(null_encoding="encode")
+    words = [word or "" for word in strings.dictionary.to_pylist()]
+    return words, np.asarray(strings.indices).reshape(positions.shape)
+
+
+def _named(batch: Batch, found: Numbers) -> Numbers:
+    """Return the rows of the spans that say what was asked of which model, and not by who answered."""
+    _, operation, requested, answered = found[: len(TEXTS)]
+    asked = np.asarray(batch.main.column("kind")) != SERVER
+    return np.flatnonzero((operation >= 0) & ((requested >= 0) | (answered >= 0)) & asked)
+
+
+def _call_rows(batch: Batch, rows: Numbers, words: Sequence[str], texts: Numbers, table: CallTable) -> Numbers:
+    """Return which of *rows* are calls, as places in *rows*."""
     _, operations, requested, answered = texts
-    named = np.array([word != "" for word in words])
+    named = np.array([word != "" for word in words], dtype=bool)
     numbers = {name: number for number, name in enumerate(sorted(set(table.operations.values())))}
-    classes = np.array([numbers.get(table.operations.get(word, ""), -1) for word in words])[operations]
-    kinds = np.asarray(batch.main.column("kind"))
-    calls = (classes >= 0) & (named[requested] | named[answered]) & (kinds != SERVER)
-    rows = np.flatnonzero(calls)
-    if len(rows) < 2:
-        return rows
-    calls[_wrappers(batch, rows, classes)] = False
+    classes = np.array([numbers.get(table.operations.get(word, ""), -1) for word in words], dtype=np.int8)[operations]
+    calls = (classes >= 0) & (named[requested] | named[answered])
+    if np.count_nonzero(calls) > 1:
+        of_row = np.full(batch.rows, -1, dtype=np.int8)
+        of_row[rows[calls]] = classes[calls]
+        of_row[_wrappers(batch, of_row)] = -1
+        calls = of_row[rows] >= 0
     return np.flatnonzero(calls)
 
 
-def _wrappers(batch: Batch, rows: Numbers, classes: Numbers) -> Numbers:
-    """Return the rows of spans that have one of the calls *rows* of their own class below them."""
-    above = _parents(batch, rows)
-    wrappers = [rows[:0]]
-    inner, outer = rows, above[rows]
+def _wrappers(batch: Batch, classes: npt.NDArray[np.int8]) -> Numbers:
+    """Return the rows of the calls that have another of their class below them; *classes* is -1 for what is none."""
+    above = _parents(batch, classes)
+    inner = np.flatnonzero((classes >= 0) & (above >= 0))
+    wrappers = [inner[:0]]
+    outer = above[inner]
     for _ in range(_DEEPEST):
-        known = outer >= 0
-        if not known.any():
+        if not len(outer):
             break
-        inner, outer = inner[known], outer[known]
         wrappers.append(outer[(classes[outer] == classes[inner]) & (outer != inner)])
         outer = above[outer]
+        known = outer >= 0
+        inner, outer = inner[known], outer[known]
     return np.concatenate(wrappers)
 
 
-def _parents(batch: Batch, rows: Numbers) -> Numbers:
-    """Return the row of every span's parent in its trace, -1 where the batch has none; only -1 if *rows* have none."""
-    main = batch.main
+def _parents(batch: Batch, classes: npt.NDArray[np.int8]) -> Numbers:
+    """Return the row of every span's parent in its trace, -1 where the batch has none; only -1 if none is a call."""
+    parents, spans = batch.main.column("parent_span_id"), batch.main.column("span_id")
     above = np.full(batch.rows, -1, dtype=np.int64)
-    parents, spans, traces = main.column("parent_span_id"), main.column("span_id"), main.column("trace_id")
-    given = np.asarray(pc.binary_length(parents)) > 0
-    if not given[rows].any():
-        return above
     parent = np.asarray(pc.index_in(parents, value_set=spans).fill_null(-1))
-    found = np.flatnonzero(given & (parent >= 0))
-    if len(found):
-        same = np.asarray(pc.equal(traces.take(pa.array(found)), traces.take(pa.array(parent[found]))))
-        above[found[same]] = parent[found[same]]
+    if not (classes[parent[parent >= 0]] >= 0).any():
+        return above
+    traces = np.asarray(batch.main.column("trace_id").dictionary_encode().indices)
+    linked = (parent >= 0) & (traces[parent] == traces) & np.asarray(pc.binary_length(parents), dtype=bool)
+    above[linked] = parent[linked]
     return above
 
 
@@ -191,29 +225,32 @@ def _error_classes(batch: Batch, rows: Numbers, found: Numbers, table: CallTable
     if (statuses >= 0).any():
         statuses = attributes.naturals(statuses)
         failed |= statuses >= 400
-    exceptions = _exceptions(batch)
-    if exceptions:
-        failed |= np.isin(rows, list(exceptions))
+    raised, exceptions = _exceptions(batch, rows)
+    failed[raised] = True
     classes = np.full(len(rows), -1, dtype=np.int64)
     which = np.flatnonzero(failed)
     if len(which):
         names = attributes.strings(types[which]).to_pylist()
-        for call, status, name in zip(which.tolist(), statuses[which].tolist(), names, strict=True):
-            kind = table.class_of(None if status < 0 else status, name, exceptions.get(int(rows[call])))
-            classes[call] = table.classes.index(kind)
+        told = dict(zip(raised.tolist(), exceptions, strict=True))
+        classes[which] = [
+            table.number_of(status, name, told.get(call))
+            for call, status, name in zip(which.tolist(), statuses[which].tolist(), names, strict=True)
+        ]
     return classes
 
 
-def _exceptions(batch: Batch) -> dict[int, str]:
-    """Return the type of the last exception that each span recorded, '' where it has none, by row."""
+def _exceptions(batch: Batch, rows: Numbers) -> tuple[Numbers, list[str | None]]:
+    """Return which of *rows* recorded exceptions, as places in *rows*, and the type of the last one of each."""
     events: pa.ListArray = batch.main.column("events")
-    if not len(events.values):
-        return {}
+    offsets = np.asarray(events.offsets)
+    if offsets[-1] == offsets[0]:
+        return rows[:0], []
     flat: pa.StructArray = events.flatten()
-    hits = np.flatnonzero(np.asarray(pc.equal(flat.field("name"), "exception")))
-    if not len(hits):
-        return {}
-    owners = np.repeat(np.arange(len(events)), np.diff(np.asarray(events.offsets)))[hits]
-    attributes = Attributes(flat.field("attributes").take(pa.array(hits)))
-    types = attributes.strings(attributes.locate(["exception.type"])[0]).fill_null("").to_pylist()
-    return dict(zip(owners.tolist(), types, strict=True))
+    hits = np.flatnonzero(pc.equal(flat.field("name"), "exception"))
+    last = np.full(batch.rows, -1, dtype=np.int64)
+    last[np.searchsorted(offsets, hits + offsets[0], side="right") - 1] = hits
+    raised = np.flatnonzero(last[rows] >= 0)
+    if not len(raised):
+        return raised, []
+    attributes = Attributes(flat.field("attributes"))
+    return raised, attributes.strings(attributes.locate_in(last[rows[raised]], "exception.type")).to_pylist()

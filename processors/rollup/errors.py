@@ -1,12 +1,14 @@
 """Telling what kind of failure a failed call had."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+_LONGEST = 256  # characters of a name worth remembering: errors are few, what may be sent as one is not
 
 
 class _Row(BaseModel):
@@ -45,6 +47,18 @@ class CallTable(_Row):
         told = (self._of_status(code) for code in (codes if status is None else [status, *codes]))
         called = (self._of_name(name.lower()) for name in given)
         return next((found for found in (*told, *called) if found), self.otherwise)
+
+    def number_of(self, status: int, *names: str | None) -> int:
+        """Return the number in `classes` of what `class_of` says; a negative status is none."""
+        short = all(len(name) <= _LONGEST for name in names if name)
+        return self._known(status, *names) if short else self._number(status, *names)
+
+    @cached_property
+    def _known(self) -> Callable[..., int]:
+        return lru_cache(maxsize=1024)(self._number)
+
+    def _number(self, status: int, *names: str | None) -> int:
+        return self.classes.index(self.class_of(status if status >= 0 else None, *names))
 
     def _of_status(self, code: int) -> str | None:
         return next((rule.error_class for rule in self.statuses if rule.first <= code <= rule.last), None)

@@ -95,6 +95,22 @@ def test_some_rows_are_looked_at_alone(rows: Any, data: Any) -> None:
         assert attributes.locate_in(some, key).tolist() == attributes.locate([key])[0][some].tolist()
 
 
+def test_many_rows_share_few_shapes() -> None:
+    rows = [[("a", None), ("b", None)] if n % 3 else [("b", None)] for n in range(100)]
+    attributes = Attributes(column(rows))
+    assert len(attributes.shapes.first) == 2
+    assert [attributes.names[code] for code in attributes.codes] == [key for row in rows for key, _ in row]
+
+
+@pytest.mark.parametrize("other", [["a", "bc"], ["abc"], ["abc", ""], []])
+def test_other_keys_that_make_the_same_text_are_told_apart(other: list[str]) -> None:
+    rows = [[(key, None) for key in (other if n % 2 else ["ab", "c"])] for n in range(100)]
+    attributes = Attributes(column(rows))
+    assert [attributes.names[code] for code in attributes.codes] == [key for row in rows for key, _ in row]
+    found = (attributes.locate(["c"])[0] >= 0).tolist()
+    assert found == [n % 2 == 0 for n in range(100)]
+
+
 @given(rows)
 @settings(max_examples=300, deadline=None)
 def test_members_are_read_as_plain_python_reads_them(rows: Any) -> None:

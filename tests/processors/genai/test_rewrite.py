@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,3 +39,21 @@ def test_rows_lose_and_get_exactly_what_is_said(spans, data):
 
     assert expected == [list(span.items()) for span in told]
     assert result.type == column.type
+
+
+@pytest.mark.parametrize(
+    "changed", [range(0), range(50), range(70, 120), range(150, 200), [*range(20), *range(90, 200)]]
+)
+def test_long_runs_of_other_rows_stay_as_they_are(changed):
+    spans = [{"a": row} if row % 3 else {"a": row, "b": 1} for row in range(200)]
+    batch = batch_from(*({"attributes": span} for span in spans))
+    column = batch.main.column("attributes")
+    attributes = Attributes(column)
+    rows = np.array(list(changed), dtype=np.int64)
+    added = Addition("x", rows, "int_value", pa.array(range(200)), rows)
+    dropped = attributes.locate(["b"])[0][rows]
+    result = rewrite(attributes, [added], dropped[dropped >= 0], column.type)
+    main = batch.main
+    told = attributes_of_spans(batch.with_main(main.set_column(11, main.schema.field("attributes"), result)))
+
+    assert [{"a": row, "x": row} if row in changed else span for row, span in enumerate(spans)] == told
