@@ -84,7 +84,11 @@ def test_the_limit_is_on_the_decompressed_bytes(size: int) -> None:
         decompress(packed, "gzip", size)
 
 
-@pytest.mark.parametrize("body", [b"", b"plain text", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"plain text", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x"],
+    ids=["empty", "plain", "cut", "more"],
+)
 def test_broken_gzip_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         decompress(body, "gzip", 1000)

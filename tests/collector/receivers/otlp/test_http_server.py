@@ -159,7 +159,7 @@ def test_unknown_types_and_encodings(client: HTTPConnection, headers: dict[str, 
     assert b"is not supported; use " in response.read()
 
 
-@pytest.mark.parametrize("body", [b"\xff\xff", gzip.compress(b"\xff\xff")])
+@pytest.mark.parametrize("body", [b"\xff\xff", gzip.compress(b"\xff\xff")], ids=["plain", "packed"])
 def test_malformed_protobuf(client: HTTPConnection, body: bytes) -> None:
     encoding = "gzip" if body[:1] == b"\x1f" else "identity"
     response, answer = post(client, body, Content_Encoding=encoding)
