@@ -17,12 +17,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from collector.batch import Batch, Signal, content_id
 from collector.errors import Permanent
-from collector.otlp import wire
+from collector.otlp import keyvalues, wire
 from collector.otlp.nested import Place, check_attributes, check_entity_refs
 from collector.schema import ANY_VALUE, ATTRIBUTE, EVENT, LINK, RESOURCES, SCOPES, SPANS
 
 _LIST_OF = {kind: pa.list_(pa.field("item", kind, nullable=False)) for kind in (ATTRIBUTE, EVENT, LINK)}
 _NONE_OF = {kind: pa.array([], kind) for kind in _LIST_OF}
+_LARGE_BYTES = 131_072
+"""From this size on, requests are worth the fixed cost of `collector.otlp.keyvalues`."""
+
 _REMEMBERED_ROWS = 16
 _REMEMBERED_BYTES = 4096
 """Resources (or scopes) of one request that are remembered for the next, if there are no more of them."""
@@ -68,7 +71,9 @@ def _canonical(data: bytes, reason: str = "") -> bytes:
 
 
 def _tables(requests: list[bytes]) -> dict[str, pa.RecordBatch]:
-    read = wire.READERS["ExportTraceServiceRequest"].list_to_record_batch(requests)
+    large = sum(map(len, requests)) >= _LARGE_BYTES
+    reader = wire.LARGE_READER if large else wire.READERS["ExportTraceServiceRequest"]
+    read = reader.list_to_record_batch(requests)
     resource_spans = read.column("resource_spans").values
     scope_spans = resource_spans.field("scope_spans").values
     spans = scope_spans.field("spans").values
@@ -136,21 +141,26 @@ def _owner_columns(message: str, encoded: pa.BinaryArray) -> Mapping[str, pa.Arr
 
 def _attributes(lists: pa.ListArray, place: Place) -> pa.ListArray:
     """Return lists of attributes as `collector.schema.ATTRIBUTE`, checked to be what protobuf would accept."""
-    if len(lists.values) == 0:
-        items = _NONE_OF[ATTRIBUTE]
-    else:
-        source = lists.values.field("value")
-        members = [source.field(member.name) for member in ANY_VALUE]
-        members = [_joined(member) if pa.types.is_list(member.type) else member for member in members]
-        values = _struct(ANY_VALUE, source, members)
+    items = _NONE_OF[ATTRIBUTE]
+    if len(lists.values):
+        keys, values = _pairs(lists.values)
         check_attributes(values, place)
-        items = _struct(ATTRIBUTE, lists.values, [lists.values.field("key"), values])
+        items = pa.Array.from_buffers(ATTRIBUTE, len(keys), [None], children=[keys, values])
     return pa.Array.from_buffers(_LIST_OF[ATTRIBUTE], len(lists), lists.buffers()[:2], children=[items])
 
 
-def _struct(kind: pa.StructType, source: pa.StructArray, members: list[pa.Array]) -> pa.StructArray:
-    """Return a struct of *members* that is null where *source* is."""
-    return pa.Array.from_buffers(kind, len(source), source.buffers()[:1], children=members)
+def _pairs(attributes: pa.BinaryArray | pa.StructArray) -> tuple[pa.StringArray, pa.StructArray]:
+    """Return keys and values of KeyValue messages, encoded or as ptars reads them."""
+    if pa.types.is_binary(attributes.type):
+        found = keyvalues.read(attributes)
+        if found is not None:
+            return found
+        keys, source = wire.READERS["KeyValue"].array_to_record_batch(attributes).columns
+    else:
+        keys, source = attributes.flatten()
+    members = [source.field(member.name) for member in ANY_VALUE]
+    members = [_joined(member) if pa.types.is_list(member.type) else member for member in members]
+    return keys, pa.Array.from_buffers(ANY_VALUE, len(source), source.buffers()[:1], children=members)
 
 
 def _joined(pieces: pa.ListArray, *, nullable: bool = True) -> pa.BinaryArray:

@@ -138,12 +138,19 @@ _UNREAD: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Message -> the fields that stay bytes when it is read as part of another one."""
 
 
-def _reading(message: str, fields: Fields) -> Fields:
-    return {**fields, **{name: (fields[name][0], "*bytes") for name in _UNREAD.get(message, ())}}
+def _reading(*also_unread: tuple[str, str]) -> Mapping[str, Fields]:
+    unread = [(message, name) for message, names in _UNREAD.items() for name in names]
+    changed = {message: dict(fields) for message, fields in _MESSAGES.items()}
+    for message, name in (*unread, *also_unread):
+        changed[message][name] = (changed[message][name][0], "*bytes")
+    return changed
 
 
-READERS = _handlers("otlp_read", {name: _reading(name, fields) for name, fields in _MESSAGES.items()})
+READERS = _handlers("otlp_read", _reading())
 """Message -> what turns the bytes of many such messages into a record batch with a row for each."""
+
+LARGE_READER = _handlers("otlp_read_large", _reading(("Span", "attributes")))["ExportTraceServiceRequest"]
+"""Reads a request as READERS does, but leaves the attributes of spans as bytes, for `collector.otlp.keyvalues`."""
 
 WRITER = _handlers("otlp_write", _MESSAGES)["ExportTraceServiceRequest"]
 """Turns a record batch with a row per request into an array of requests' bytes."""

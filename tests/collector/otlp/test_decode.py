@@ -1,5 +1,6 @@
 import random
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from collector.batch import Signal
 from collector.errors import Permanent
+from collector.otlp import decode as decoder
 from collector.otlp.decode import decode
 from collector.schema import RESOURCES, SCOPES, SPANS
 
@@ -35,6 +37,14 @@ CAPTURES = sorted(CORPUS.glob("*.pb"))
 LIGHT = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
+
+
+@pytest.fixture(scope="module", autouse=True, params=[0, 2**62], ids=["as large", "as small"])
+def _reader(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Read every request of this file in both ways: as one of any size above the limit, and below it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoder, "_LARGE_BYTES", request.param)
+        yield
 
 
 def check_like_protobuf(data: bytes) -> None:
@@ -139,6 +149,40 @@ CASES = {
     "number, then zero": request_with_value(tag(3, VARINT) + b"\x04" + tag(3, VARINT) + b"\x00"),
     "text, then text of a wrong type": request_with_value(sized(1, b"a") + tag(1, FIXED64) + b"12345678"),
     "empty value": request_with_value(b""),
+    "value, then key": attribute(sized(2, sized(1, b"a")), sized(1, b"k")),
+    "value without key": attribute(sized(2, sized(1, b"a"))),
+    "empty key": attribute(sized(1, b""), sized(2, sized(1, b"a"))),
+    "empty key only": attribute(sized(1, b"")),
+    "key twice": attribute(sized(1, b"j"), sized(1, b"k")),
+    "long key": attribute(sized(1, b"k" * 200), sized(2, sized(1, b"a"))),
+    "key cut short": attribute(tag(1, BYTES) + b"\x05k"),
+    "key goes on in the next attribute": request_with(sized(9, tag(1, BYTES) + b"\x03k") + sized(9, sized(1, b"j"))),
+    "value cut short": attribute(sized(1, b"k"), tag(2, BYTES) + b"\x05" + sized(1, b"a")),
+    "text cut short": request_with_value(tag(1, BYTES) + b"\x05a"),
+    "text without length": request_with_value(tag(1, BYTES)),
+    "text longer than a byte tells": request_with_value(sized(1, "é".encode() * 9_000)),
+    "value of a length in five bytes": attribute(
+        sized(1, b"k"), tag(2, BYTES) + b"\x83\x80\x80\x80\x00" + sized(1, b"a")
+    ),
+    "text of a length in two bytes": request_with_value(tag(1, BYTES) + b"\x81\x00a"),
+    "unknown field after the value": attribute(sized(1, b"k"), sized(2, sized(1, b"a")), tag(9, VARINT) + b"\x01"),
+    "unknown field in the value": request_with_value(sized(1, b"a") + tag(9, VARINT) + b"\x01"),
+    "only an unknown field in the value": request_with_value(tag(9, VARINT) + b"\x01"),
+    "only field 0 in the value": request_with_value(b"\x00\x01"),
+    "other field than a value": attribute(sized(1, b"k"), sized(3, sized(1, b"a"))),
+    "bool of two": request_with_value(tag(2, VARINT) + b"\x02"),
+    "bool in two bytes": request_with_value(tag(2, VARINT) + b"\x81\x00"),
+    "bool cut short": request_with_value(tag(2, VARINT)),
+    "int cut short": request_with_value(tag(3, VARINT) + b"\x80"),
+    "int missing": request_with_value(tag(3, VARINT)),
+    "int in three bytes": request_with_value(tag(3, VARINT) + b"\x81\x80\x00"),
+    "smallest int": request_with_value(tag(3, VARINT) + varint(2**63)),
+    "double cut short": request_with_value(tag(4, FIXED64) + b"1234567"),
+    "double and more": request_with_value(tag(4, FIXED64) + b"123456789"),
+    "bytes": request_with_value(sized(7, b"\xff\x00")),
+    "attributes with and without values": request_with(
+        b"".join(sized(9, sized(1, b"k") + value) for value in [b"", sized(2, b""), sized(2, sized(1, b"a")), b""])
+    ),
     "missing value": attribute(sized(1, b"k")),
     "missing key and value": attribute(b""),
     "empty array": request_with_value(sized(5, b"")),
