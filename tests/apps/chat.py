@@ -16,7 +16,7 @@ class Durations(SpanProcessor):
     """Prints how long each span took."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        print((span.end_time or 0) - (span.start_time or 0))
+        sys.stdout.write(f"{(span.end_time or 0) - (span.start_time or 0)}\n")
 
 
 def main(instrumentation: str, protocol: str, calls: int) -> None:
