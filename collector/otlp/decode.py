@@ -23,8 +23,9 @@ from collector.schema import ANY_VALUE, ATTRIBUTE, EVENT, LINK, RESOURCES, SCOPE
 
 _LIST_OF = {kind: pa.list_(pa.field("item", kind, nullable=False)) for kind in (ATTRIBUTE, EVENT, LINK)}
 _NONE_OF = {kind: pa.array([], kind) for kind in _LIST_OF}
-_LARGE_BYTES = 131_072
-"""From this size on, requests are worth the fixed cost of `collector.otlp.keyvalues`."""
+_LARGE = range(384 * 1024, 2 * 1024**2)
+"""Bytes of requests that are worth the fixed cost of `collector.otlp.keyvalues`. It copies every text once more, which
+costs more than it saves when texts are long, as in most requests that are larger still."""
 
 _REMEMBERED_ROWS = 16
 _REMEMBERED_BYTES = 4096
@@ -71,7 +72,7 @@ def _canonical(data: bytes, reason: str = "") -> bytes:
 
 
 def _tables(requests: list[bytes]) -> dict[str, pa.RecordBatch]:
-    large = sum(map(len, requests)) >= _LARGE_BYTES
+    large = sum(map(len, requests)) in _LARGE
     reader = wire.LARGE_READER if large else wire.READERS["ExportTraceServiceRequest"]
     read = reader.list_to_record_batch(requests)
     resource_spans = read.column("resource_spans").values

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
@@ -71,8 +71,8 @@ class GrpcServer:
         return body
 
 
-def _refuser(signal: str) -> Callable[[bytes, grpc.ServicerContext], NoReturn]:
-    def refuse(_request: bytes, context: grpc.ServicerContext) -> NoReturn:
+def _refuser(signal: str) -> Callable[[bytes, grpc.ServicerContext], None]:
+    def refuse(_request: bytes, context: grpc.ServicerContext) -> None:
         context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{signal} are not accepted yet by genai-collector; send traces")
 
     return refuse

@@ -39,11 +39,11 @@ LIGHT = settings(
 )
 
 
-@pytest.fixture(scope="module", autouse=True, params=[0, 2**62], ids=["as large", "as small"])
+@pytest.fixture(scope="module", autouse=True, params=[range(2**62), range(0)], ids=["as large", "as small"])
 def _reader(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Read every request of this file in both ways: as one of any size above the limit, and below it."""
+    """Read every request of this file in both ways, whatever its size."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoder, "_LARGE_BYTES", request.param)
+        patch.setattr(decoder, "_LARGE", request.param)
         yield
 
 
@@ -176,6 +176,7 @@ CASES = {
     "int cut short": request_with_value(tag(3, VARINT) + b"\x80"),
     "int missing": request_with_value(tag(3, VARINT)),
     "int in three bytes": request_with_value(tag(3, VARINT) + b"\x81\x80\x00"),
+    "int and more": request_with_value(tag(3, VARINT) + b"\x01" + tag(9, VARINT) + b"\x01"),
     "smallest int": request_with_value(tag(3, VARINT) + varint(2**63)),
     "double cut short": request_with_value(tag(4, FIXED64) + b"1234567"),
     "double and more": request_with_value(tag(4, FIXED64) + b"123456789"),

@@ -54,7 +54,7 @@ def _with_joined_pieces(value: dict | None) -> dict | None:
     return {**value, **joined}
 
 
-@pytest.mark.parametrize("text", [b"\xff", b"12345678\x80", b"\xed\xa0\x80"])
+@pytest.mark.parametrize("text", [b"\xff", b"12345678\x80", b"\x8012345678", b"\xed\xa0\x80"])
 @pytest.mark.parametrize("number", [1, 2], ids=["key", "value"])
 def test_text_that_is_not_utf8_is_an_error(text: bytes, number: int) -> None:
     message = sized(1, text) if number == 1 else sized(1, b"k") + sized(2, sized(1, text))
@@ -77,6 +77,7 @@ OTHERWISE = {
     "two members": [sized(1, b"k") + sized(2, sized(1, b"a") + tag(3, VARINT) + b"\x01")],
     "unknown member": [sized(1, b"k") + sized(2, tag(9, VARINT) + b"\x01")],
     "bool of two": [sized(1, b"k") + sized(2, tag(2, VARINT) + b"\x02")],
+    "int and more": [sized(1, b"k") + sized(2, tag(3, VARINT) + b"\x01" + tag(9, VARINT) + b"\x01")],
     "int of 65 bits": [sized(1, b"k") + sized(2, tag(3, VARINT) + varint(2**64))],
     "int in eleven bytes": [sized(1, b"k") + sized(2, tag(3, VARINT) + b"\xff" * 10 + b"\x01")],
     "length in five bytes": [sized(1, b"k") + sized(2, tag(1, BYTES) + b"\x80\x80\x80\x80\x00")],
