@@ -50,7 +50,8 @@ counts = st.sampled_from([0, 0, 1, 2**31, 2**32 - 1])
 nanos = st.sampled_from([0, 1, 1795290077304568341, 2**63 - 1, 2**63, 2**64 - 1])
 ids = st.one_of(st.just(b""), st.just(bytes(16)), st.just(bytes(8)), st.binary(min_size=1, max_size=16))
 int64s = st.sampled_from([0, 1, -1, -64, 443, 2**63 - 1, -(2**63)])
-doubles = st.one_of(st.floats(), st.sampled_from([0.0, -0.0, float("nan"), float("inf")]))
+# One NaN is enough: JSON has no way to write the sign of another.
+doubles = st.one_of(st.floats(allow_nan=False), st.sampled_from([0.0, -0.0, float("nan"), float("inf")]))
 
 
 def _members(nested: st.SearchStrategy[dict]) -> st.SearchStrategy[dict]:
