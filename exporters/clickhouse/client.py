@@ -112,7 +112,7 @@ class Embedded(Connection):
             raise UnusableError(
                 "needs the embedded ClickHouse; install it with `pip install 'genai-collector[embedded]'`"
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds prompts
         try:
             client = clickhouse_connect.get_client(interface="chdb", path=str(folder), show_clickhouse_errors="scrub")
         except ClickHouseError as error:
