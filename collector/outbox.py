@@ -24,10 +24,10 @@ from collector.errors import Divided, Retryable
 from collector.gather import Gather
 from collector.journal import DeadLetter, Entry, Journal, NewEntry
 
-PARCEL_BYTES = 32 * 1024**2
+PARCEL_BYTES = 20 * 1024**2
 """Bytes of memory after which a parcel is full, whatever its number of items."""
 
-_CACHE_BYTES = 32 * 1024**2
+_CACHE_BYTES = 16 * 1024**2
 _COMMIT_BYTES = 64 * 1024**2
 _DIVIDED = Divided("some of these requests were taken before; send them one by one", after=0.0)
 
