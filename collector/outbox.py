@@ -10,7 +10,6 @@ a replay is the same rows under the same name, and a store that remembers names 
 """
 
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Event, Lock, Thread
@@ -29,7 +28,6 @@ PARCEL_BYTES = 20 * 1024**2
 
 _CACHE_BYTES = 16 * 1024**2
 _COMMIT_BYTES = 64 * 1024**2
-_DIVIDED = Divided("some of these requests were taken before; send them one by one", after=0.0)
 
 
 class Outlet(Protocol):
@@ -97,7 +95,7 @@ class Outbox:
         self._share_commit = Gather(self._commit, _size_of, _COMMIT_BYTES)
         self._queues: dict[Signal, _Queue] = {}
         self._sealed: list[tuple[int, list[Entry]]] = []
-        self._cache: OrderedDict[int, Batch] = OrderedDict()
+        self._cache: dict[int, Batch] = {}
         self._cached = 0
         self._size = 0
         self._stopping = Event()
@@ -192,12 +190,15 @@ class Outbox:
         try:
             with self._journal_lock:
                 for call in calls:
-                    untaken = [new for new in call if self._taken(new, fresh) < len(new.entry.members)]
-                    divided = any(self._taken(new, fresh) for new in untaken)
-                    answers.append(_DIVIDED if divided else None)
-                    if not divided:
-                        chosen += untaken
-                        fresh.update(member for new in untaken for member in new.entry.members)
+                    taken = [self._taken(new, fresh) for new in call]
+                    if any(0 < count < len(new.entry.members) for new, count in zip(call, taken, strict=True)):
+                        text = "some of these requests were taken before; send them one by one"
+                        answers.append(Divided(text, after=0.0))
+                        continue
+                    untaken = [new for new, count in zip(call, taken, strict=True) if not count]
+                    answers.append(None)
+                    chosen += untaken
+                    fresh.update(member for new in untaken for member in new.entry.members)
                 added = self._opened.add([new.entry for new in chosen]) if chosen else []
         except sqlite3.Error as error:
             self._log.error("the outbox cannot write", error=str(error))

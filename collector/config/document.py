@@ -2,10 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import Field
@@ -18,6 +18,8 @@ from collector.config.model import ComponentSpec, Configuration, PipelineSpec, T
 from collector.config.tree import Entry, Items, Map, Place, Report, Scalar, join, plain
 from collector.config.validate import validate
 from collector.registry import Kind
+
+T = TypeVar("T")
 
 _TYPE = re.compile(r"[a-zA-Z][0-9a-zA-Z_]{0,62}")
 _SIGNALS = (Signal.TRACES, Signal.METRICS, Signal.LOGS)
@@ -77,12 +79,13 @@ def build(tree: Map, report: Report) -> Configuration | None:
 
 
 def _components(kind: Kind, section: Entry, report: Report) -> Mapping[str, ComponentSpec]:
-    specs = {}
-    for id_, entry in _entries(section).items():
-        spec = _component(kind, id_, entry, report)
-        if spec is not None:
-            specs[id_] = spec
-    return specs
+    return _made(section, lambda id_, entry: _component(kind, id_, entry, report))
+
+
+def _made(section: Entry, make: Callable[[str, Entry], T | None]) -> Mapping[str, T]:
+    """Return what *make* made of each entry of the section, without those it found mistakes in."""
+    made = ((id_, make(id_, entry)) for id_, entry in _entries(section).items())
+    return {id_: spec for id_, spec in made if spec is not None}
 
 
 def _component(kind: Kind, id_: str, entry: Entry, report: Report) -> ComponentSpec | None:
@@ -139,12 +142,7 @@ def _pipelines(root: Entry, report: Report) -> Mapping[str, PipelineSpec]:
     if _empty(section):
         text, hint = "service must have at least one pipeline", "add service: pipelines: traces:"
         report.problem(section.place, "service::pipelines", text, hint)
-    specs = {}
-    for id_, entry in _entries(section).items():
-        spec = _pipeline(id_, entry, root, report)
-        if spec is not None:
-            specs[id_] = spec
-    return specs
+    return _made(section, lambda id_, entry: _pipeline(id_, entry, root, report))
 
 
 def _pipeline(id_: str, entry: Entry, root: Entry, report: Report) -> PipelineSpec | None:

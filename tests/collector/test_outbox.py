@@ -163,8 +163,11 @@ def test_a_group_of_which_some_were_taken_before_is_asked_for_one_by_one(make):
     outbox, recorder = make()
     outbox.start()
     outbox.put([spans("a")])
-    with pytest.raises(Divided):
+    with pytest.raises(Divided) as first:
         outbox.put([grouped("a", "b")])
+    with pytest.raises(Divided) as second:
+        outbox.put([grouped("a", "b")])
+    assert first.value is not second.value, "one that is raised again and again keeps every stack it went through"
     outbox.put([spans("a")])
     outbox.put([spans("b")])
     outbox.stop(10)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import RetryInfo
@@ -17,7 +16,7 @@ from collector.component import Consume, Host
 from collector.errors import Divided, Permanent, Retryable
 from collector.gather import Gather
 from collector.otlp.decode import decode
-from collector.otlp.json import from_json
+from collector.otlp.json import from_json, to_json
 
 _TOGETHER_BYTES = 2 * 1024**2
 """Requests that wait at the same time are decoded together up to this size: many cost little more than one."""
@@ -46,7 +45,7 @@ class Answer:
         if self.code == Code.OK and not self.message:
             return b"{}" if json else b""
         body = self._response() if self.code == Code.OK else self._status()
-        return json_format.MessageToJson(body, indent=None).encode() if json else body.SerializeToString()
+        return to_json(body) if json else body.SerializeToString()
 
     @property
     def text(self) -> str:
