@@ -1,8 +1,13 @@
 """The one thing that flows: columns of one signal, with a name that says what arrived.
 
     Batch(id, signal, tables)
-      traces   spans ──resource──> resources
-                 └────scope─────> scopes
+      traces   spans ───resource──> resources
+                 └──────scope─────> scopes
+      metrics  points ──resource──> resources
+                 ├──────scope─────> scopes
+                 └──────metric────> metrics
+      logs     records ─resource──> resources
+                 └──────scope─────> scopes
       rollups  rollups
 
 Rows are never Python objects here; a table is an Arrow record batch whose columns `collector.schema` declares.

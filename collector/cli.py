@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from collector import memory, registry
+from collector import allocator, registry
 from collector.config import Configuration, load, render
 from collector.config.text import write
 from collector.errors import ConfigError
@@ -73,7 +73,7 @@ def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str,
         context.find_root().meta["with_stack"] = configuration.telemetry.logs.level == "debug"
         from collector.service import Service  # noqa: PLC0415 (only who runs needs the engine)
 
-        memory.economise()
+        allocator.economise()
         context.exit(Service(configuration).run())
 
 

@@ -1,26 +1,46 @@
-"""Makes what one part of the process freed serve all others, so that it holds little more than what is in use."""
+"""What a processor remembers between batches, kept in the same transaction as what became of them.
 
-import ctypes
+    process(batch) ──> batches ──────────────┐
+             └──────> note("...", until) ────┴─ one transaction ──> the client hears "accepted"
+                                             └─ refused ──> undo()
 
-import pyarrow as pa
+Notes are a log: a processor writes down what it learned, reads everything back in `start`, and what is out of date
+is forgotten. So a crash loses neither the batches without the notes nor the notes without the batches.
+"""
 
-_MIB = 1024**2
-_OPTIONS = (
-    (-8, 1),  # M_ARENA_MAX: what one thread frees serves all others; every arena keeps its own peak
-    (-3, 2 * _MIB),  # M_MMAP_THRESHOLD: larger pieces go back as soon as they are freed
-    (-1, 8 * _MIB),  # M_TRIM_THRESHOLD: so much may stay free at the end of the heap; fetching it anew costs time
-)
-"""Numbers and values for glibc's mallopt; the names are those of malloc.h."""
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 
-def economise() -> None:
-    """Let Arrow and all others share one thrifty allocator; to be called once, before there are threads and data.
+class Memory(ABC):
+    """Is the memory of one processor, `Host.memory`; only one batch at a time is in hand of those who have one."""
 
-    Elsewhere than on glibc the C library's own ways stay as they are.
-    """
-    # Arrow's own pools keep what was freed for longer, and apart from what the decoder and Python can use.
-    pa.set_memory_pool(pa.system_memory_pool())
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for option, value in _OPTIONS:
-            mallopt(option, value)
+    @abstractmethod
+    def notes(self) -> Sequence[bytes]:
+        """Return what was noted and is not out of date, oldest first."""
+
+    @abstractmethod
+    def note(self, data: bytes, until: float) -> None:
+        """Keep *data* until *until*, in seconds since 1970, if what becomes of the batch in hand is accepted."""
+
+    @abstractmethod
+    def undo(self, action: Callable[[], None]) -> None:
+        """Call *action* if what becomes of the batch in hand is refused: then nothing was learned from it."""
+
+
+class Volatile(Memory):
+    """Forgets everything when the process ends: for tests, and where nothing durable takes the batches."""
+
+    def __init__(self) -> None:
+        self._notes: list[bytes] = []
+
+    def notes(self) -> Sequence[bytes]:
+        """Return what was noted."""
+        return tuple(self._notes)
+
+    def note(self, data: bytes, until: float) -> None:  # noqa: ARG002 - it ends with the process
+        """Keep *data*."""
+        self._notes.append(data)
+
+    def undo(self, action: Callable[[], None]) -> None:
+        """Do nothing."""

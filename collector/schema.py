@@ -73,6 +73,82 @@ SPANS = pa.schema(
 )
 """One row per span; ``resource`` and ``scope`` are row numbers of the two tables below. Ids are the raw bytes."""
 
+EXEMPLAR = pa.struct(
+    [
+        _list("filtered_attributes", ATTRIBUTE),
+        _required("time_unix_nano", pa.uint64()),
+        pa.field("as_double", pa.float64()),
+        pa.field("as_int", pa.int64()),
+        _required("span_id", pa.binary()),
+        _required("trace_id", pa.binary()),
+    ]
+)
+QUANTILE = pa.struct([_required("quantile", pa.float64()), _required("value", pa.float64())])
+
+METRICS = pa.schema(
+    [
+        _required("name", pa.string()),
+        _required("description", pa.string()),
+        _required("unit", pa.string()),
+        _required("type", pa.string()),
+        _required("aggregation_temporality", pa.int32()),
+        _required("is_monotonic", pa.bool_()),
+        _list("metadata", ATTRIBUTE),
+    ]
+)
+"""One row per Metric of the request. ``type`` is the member of its oneof: gauge, sum, histogram,
+exponential_histogram or summary; temporality is 0 and monotonic false where the type has none."""
+
+POINTS = pa.schema(
+    [
+        _required("resource", pa.int32()),
+        _required("scope", pa.int32()),
+        _required("metric", pa.int32()),
+        _list("attributes", ATTRIBUTE),
+        _required("start_time_unix_nano", pa.uint64()),
+        _required("time_unix_nano", pa.uint64()),
+        _required("flags", pa.uint32()),
+        _list("exemplars", EXEMPLAR),
+        pa.field("as_double", pa.float64()),
+        pa.field("as_int", pa.int64()),
+        pa.field("count", pa.uint64()),
+        pa.field("sum", pa.float64()),
+        pa.field("min", pa.float64()),
+        pa.field("max", pa.float64()),
+        pa.field("bucket_counts", pa.list_(_required("item", pa.uint64()))),
+        pa.field("explicit_bounds", pa.list_(_required("item", pa.float64()))),
+        pa.field("scale", pa.int32()),
+        pa.field("zero_count", pa.uint64()),
+        pa.field("zero_threshold", pa.float64()),
+        pa.field("positive_offset", pa.int32()),
+        pa.field("positive_bucket_counts", pa.list_(_required("item", pa.uint64()))),
+        pa.field("negative_offset", pa.int32()),
+        pa.field("negative_bucket_counts", pa.list_(_required("item", pa.uint64()))),
+        pa.field("quantile_values", pa.list_(_required("item", QUANTILE))),
+    ]
+)
+"""One row per data point of any type; a column that the point's type does not have is null, and so is an optional
+field that was not sent. ``metric`` is a row number of `METRICS`; rows stand in the order of their metrics."""
+
+RECORDS = pa.schema(
+    [
+        _required("resource", pa.int32()),
+        _required("scope", pa.int32()),
+        _required("time_unix_nano", pa.uint64()),
+        _required("observed_time_unix_nano", pa.uint64()),
+        _required("severity_number", pa.int32()),
+        _required("severity_text", pa.string()),
+        pa.field("body", ANY_VALUE),
+        _list("attributes", ATTRIBUTE),
+        _required("dropped_attributes_count", pa.uint32()),
+        _required("flags", pa.uint32()),
+        _required("trace_id", pa.binary()),
+        _required("span_id", pa.binary()),
+        _required("event_name", pa.string()),
+    ]
+)
+"""One row per log record. Ids are the raw bytes."""
+
 RESOURCES = pa.schema(
     [
         _list("attributes", ATTRIBUTE),
@@ -81,7 +157,8 @@ RESOURCES = pa.schema(
         _required("schema_url", pa.string()),
     ]
 )
-"""One row per ResourceSpans of the request; ``entity_refs`` are undecoded EntityRef messages."""
+"""One row per ResourceSpans (ResourceMetrics, ResourceLogs) of the request; ``entity_refs`` are undecoded EntityRef
+messages."""
 
 SCOPES = pa.schema(
     [
@@ -92,7 +169,7 @@ SCOPES = pa.schema(
         _required("schema_url", pa.string()),
     ]
 )
-"""One row per ScopeSpans of the request."""
+"""One row per ScopeSpans (ScopeMetrics, ScopeLogs) of the request."""
 
 BUCKETS = pa.map_(pa.int16(), pa.int64())
 """A latency histogram: DDSketch bucket number -> calls; see `collector.sketch`."""
@@ -147,5 +224,13 @@ ROLLUPS = pa.schema(
 )
 """One partial row per interval and set of dimensions found in one batch; rows add up."""
 
-TABLES = {"spans": SPANS, "resources": RESOURCES, "scopes": SCOPES, "rollups": ROLLUPS}
+TABLES = {
+    "spans": SPANS,
+    "metrics": METRICS,
+    "points": POINTS,
+    "records": RECORDS,
+    "resources": RESOURCES,
+    "scopes": SCOPES,
+    "rollups": ROLLUPS,
+}
 """The schema of each table that a batch may have, by its name."""

@@ -5,9 +5,9 @@ import sys
 
 SCRIPT = """
 import pyarrow as pa
-from collector import memory
+from collector import allocator
 
-memory.economise()
+allocator.economise()
 print(pa.default_memory_pool().backend_name, pa.array(["a"]).to_pylist())
 """
 
