@@ -22,6 +22,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from collector.batch import Batch, Signal
+from collector.memory import Memory, Volatile
 from collector.telemetry import Metrics
 from collector.units import Duration
 
@@ -100,6 +101,8 @@ class Host:
     """Seconds since 1970, UTC."""
     base: Path = field(default_factory=Path)
     """The folder that relative paths of the configuration start from: where the process was started."""
+    memory: Memory = field(default_factory=Volatile)
+    """What a processor that *remembers* keeps between batches."""
 
     @property
     def log(self) -> Any:
@@ -132,7 +135,10 @@ class Receiver(Component):
 
 
 class Processor(Component):
-    """Is a function from a batch to batches that keeps nothing between calls."""
+    """Is a function from a batch to batches that keeps nothing between calls but in `Host.memory`."""
+
+    remembers: ClassVar[bool] = False
+    """Says that what it yields depends on earlier batches: it is given one at a time, and a lasting `Host.memory`."""
 
     @abstractmethod
     def process(self, batch: Batch) -> Iterable[Batch]:
