@@ -1,21 +1,19 @@
-"""The command line: run, validate, components, print-config."""
+"""The command line: run, validate, components, print-config, and the commands that packages add."""
 
 import json
 import traceback
-from collections.abc import Callable
 from importlib.metadata import version
 from inspect import getdoc
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from collector import allocator, registry
-from collector.config import Configuration, load, render
+from collector.command import configured, load_named, naming
+from collector.config import Configuration, render
 from collector.config.text import write
-from collector.errors import ConfigError
+from collector.errors import ConfigError, Permanent, Retryable
 from collector.registry import BrokenComponentError, Kind
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _COMMAND = "genai-collector"
 _DESCRIPTION = "OTLP in, exact GenAI numbers in ClickHouse out"
@@ -24,7 +22,19 @@ _FAILED = 1
 
 
 class _Commands(click.Group):
-    """Turns what goes wrong into lines for the user and the exit code."""
+    """Finds packages' commands beside its own; turns what goes wrong into lines for the user and the exit code."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted({*super().list_commands(context), *registry.command_names()})
+
+    def get_command(self, context: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(context, cmd_name)
+        if own is not None or cmd_name not in registry.command_names():
+            return own
+        try:
+            return registry.command(cmd_name)
+        except BrokenComponentError as error:
+            return _Broken(cmd_name, error)
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -33,6 +43,9 @@ class _Commands(click.Group):
             for problem in error.problems:
                 click.echo(str(problem), err=True)
             context.exit(_MISTAKES)
+        except (Retryable, Permanent) as error:
+            click.echo(f"{_COMMAND}: {error}", err=True)
+            context.exit(_FAILED)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -43,33 +56,27 @@ class _Commands(click.Group):
             context.exit(_FAILED)
 
 
-def _configured(function: F) -> F:
-    """Give a command the options that name the configuration."""
-    function = click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Set one value: a.b=v. Repeatable; wins over files.",
-    )(function)
-    return click.option(
-        "--config",
-        "sources",
-        multiple=True,
-        metavar="FILE",
-        help="A file, file:PATH, env:NAME or yaml:TEXT. Repeatable; later ones are laid over earlier ones.",
-    )(function)
+class _Broken(click.Command):
+    """Stands for a command that cannot be loaded: help goes on, using it says why."""
+
+    def __init__(self, name: str, error: BrokenComponentError) -> None:
+        super().__init__(name, short_help=f"cannot be loaded: {error.text}", add_help_option=False)
+        self.context_settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+        self._error = error
+
+    def invoke(self, context: click.Context) -> Any:  # noqa: ARG002 - as the base class has it
+        raise click.ClickException(str(self._error))
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@_configured
+@naming
 @click.version_option(version(_COMMAND), prog_name=_COMMAND, message="%(prog)s version %(version)s")
 @click.pass_context
 def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Run the collector with a configuration, until SIGINT or SIGTERM."""
     context.obj = (sources, overrides)
     if context.invoked_subcommand is None:
-        configuration = _load(context, (), ())
+        configuration = load_named(context, (), ())
         context.find_root().meta["with_stack"] = configuration.telemetry.logs.level == "debug"
         from collector.service import Service  # noqa: PLC0415 (only who runs needs the engine)
 
@@ -78,23 +85,18 @@ def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str,
 
 
 @main.command()
-@_configured
-@click.pass_context
-def validate(context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+@configured
+def validate(_configuration: Configuration) -> None:
     """Check a configuration and start nothing; silent when it has no mistakes."""
-    _load(context, sources, overrides)
 
 
 @main.command("print-config")
-@_configured
+@configured
 @click.option("--mode", type=click.Choice(["redacted", "unredacted"]), default="redacted", help="Hide secrets or not.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", help="How to write it.")
-@click.pass_context
-def print_config(
-    context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...], mode: str, form: str
-) -> None:
+def print_config(configuration: Configuration, mode: str, form: str) -> None:
     """Print the configuration as it is understood, defaults included."""
-    written = render(_load(context, sources, overrides), unredacted=mode == "unredacted")
+    written = render(configuration, unredacted=mode == "unredacted")
     click.echo(
         json.dumps(written, indent=2, ensure_ascii=False) if form == "json" else write(written), nl=form == "json"
     )
@@ -109,19 +111,6 @@ def components() -> None:
     for kind in Kind:
         listed[kind.value] = [_described(kind, type_) for type_ in registry.names(kind)]
     click.echo(write(listed), nl=False)
-
-
-def _load(context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...]) -> Configuration:
-    """Load what the options before and behind the command name; print the warnings."""
-    before = context.obj
-    if not before[0] + sources:
-        raise click.UsageError(
-            f"at least one config flag must be provided; try: {_COMMAND} --config config.yaml", context
-        )
-    configuration = load(before[0] + sources, before[1] + overrides)
-    for warning in configuration.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    return configuration
 
 
 def _described(kind: Kind, type_: str) -> dict[str, str]:

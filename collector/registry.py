@@ -1,7 +1,7 @@
-"""Finds components by the names that packages declare, ours and third parties' alike.
+"""Finds components and commands by the names that packages declare, ours and third parties' alike.
 
 A component is known by one entry point in group ``genai_collector.receivers``, ``.processors``, ``.exporters`` or
-``.extensions``. Nothing is imported before `find` asks for it.
+``.extensions``, a command by one in ``genai_collector.commands``. Nothing is imported before it is asked for.
 """
 
 import re
@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+
+import click
 
 from collector.component import Component, Exporter, Extension, Processor, Receiver
 
@@ -38,6 +40,9 @@ BASES: Mapping[Kind, type[Component]] = MappingProxyType(
     }
 )
 """The class every component of a kind derives from."""
+
+
+_COMMANDS = "commands"
 
 
 class UnknownComponentError(Exception):
@@ -70,15 +75,7 @@ def module(kind: Kind, type_: str) -> str:
 def find(kind: Kind, type_: str) -> type[Component]:
     """Return the class of a component; raise `UnknownComponentError` or `BrokenComponentError`."""
     point = _point(kind, type_)
-    try:
-        found = point.load()
-    except ModuleNotFoundError as error:
-        raise BrokenComponentError(
-            f'{kind.one} "{type_}" needs the module {error.name}', _cure(point, error)
-        ) from error
-    except Exception as error:
-        text = f'{kind.one} "{type_}" cannot be loaded: {type(error).__name__}: {error}'
-        raise BrokenComponentError(text, _origin(point)) from error
+    found = _load(kind.one, point)
     base = BASES[kind]
     if not (isinstance(found, type) and issubclass(found, base)):
         text = f'{kind.one} "{type_}" is no {base.__module__}.{base.__name__}: {point.value}'
@@ -86,24 +83,54 @@ def find(kind: Kind, type_: str) -> type[Component]:
     return found
 
 
+def command_names() -> tuple[str, ...]:
+    """Return the words of all commands that packages add, sorted; imports none of them."""
+    return tuple(sorted({point.name for point in _declared(_COMMANDS)}))
+
+
+def command(name: str) -> click.Command:
+    """Return a command that is among `command_names`, or raise `BrokenComponentError`."""
+    point = _only("command", name, _declared(_COMMANDS))
+    found = _load("command", point)
+    if not isinstance(found, click.Command):
+        raise BrokenComponentError(f'command "{name}" is no click.Command: {point.value}', _origin(point))
+    return found
+
+
+def _load(what: str, point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        raise BrokenComponentError(
+            f'{what} "{point.name}" needs the module {error.name}', _cure(point, error)
+        ) from error
+    except Exception as error:
+        text = f'{what} "{point.name}" cannot be loaded: {type(error).__name__}: {error}'
+        raise BrokenComponentError(text, _origin(point)) from error
+
+
 def _point(kind: Kind, type_: str) -> EntryPoint:
-    points = {point.value: point for point in _declared(kind) if point.name == type_}
-    if not points:
+    if type_ not in names(kind):
         raise UnknownComponentError(kind, type_, names(kind))
+    return _only(kind.one, type_, _declared(kind))
+
+
+def _only(what: str, name: str, declared: tuple[EntryPoint, ...]) -> EntryPoint:
+    points = {point.value: point for point in declared if point.name == name}
     if len(points) > 1:
-        text = f'{kind.one} "{type_}" is declared more than once: {", ".join(sorted(points))}'
+        text = f'{what} "{name}" is declared more than once: {", ".join(sorted(points))}'
         raise BrokenComponentError(text, "uninstall all but one of these packages")
     return next(iter(points.values()))
 
 
-def _declared(kind: Kind) -> tuple[EntryPoint, ...]:
-    return _scan(kind, tuple(sys.path))
+def _declared(group: str) -> tuple[EntryPoint, ...]:
+    return _scan(group, tuple(sys.path))
 
 
 @lru_cache(maxsize=16)
-def _scan(kind: Kind, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+def _scan(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     """Read what is installed, once for each search path."""
-    return tuple(entry_points(group=f"genai_collector.{kind.value}"))
+    return tuple(entry_points(group=f"genai_collector.{group}"))
 
 
 def _cure(point: EntryPoint, error: ModuleNotFoundError) -> str:

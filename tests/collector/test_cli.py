@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from collector import service
 from collector.cli import main
-from tests.collector.config.toys import GOOD, install, installed
+from tests.collector.config.toys import GOOD, HERE, install, installed
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,6 +151,38 @@ def test_components_lists_what_is_installed(tmp_path):
         'exporter "toy_lost" needs the module nowhere; it comes from package lost 1.0; reinstall or upgrade that'
     ]
     assert {"otlp"} <= {each["name"] for each in listed["receivers"]}
+
+
+def test_commands_of_packages_are_found_and_get_the_configuration(good):
+    arguments = ["toy-play", "say", "hello", "--loud", "--set", "exporters.toy_out/2={dsn: b}"]
+
+    behind = run(*arguments, "--config", good)
+    before = run("--config", good, *arguments)
+
+    assert (behind.exit_code, behind.output) == (0, "toy_out memory:// HELLO\ntoy_out/2 b HELLO\n")
+    assert before.output == behind.output
+    assert "Plays with the toys." in run("--help").stdout
+    assert run("toy-play", "say", "hello").exit_code == 2
+
+
+def test_mistakes_and_refusals_within_a_command_are_lines(good):
+    wrong = run("toy-play", "say", "hello", "--config", good, "--set", "servise={}")
+    later = run("toy-play", "say", "later", "--config", good)
+
+    assert (wrong.exit_code, wrong.stderr.count("\n")) == (2, 1)
+    assert (later.exit_code, later.stderr) == (1, "genai-collector: ask later\n")
+
+
+def test_a_command_that_cannot_be_loaded_is_told_and_keeps_no_other_from_working(good, tmp_path):
+    entries = f"[genai_collector.commands]\ntoy-lost = nowhere:lost\ntoy-odd = {HERE}:NoComponent\n"
+    with installed(install(tmp_path / "site", entries, "lost")):
+        lost, odd, shown = run("toy-lost", "--any", "x"), run("toy-odd"), run("--help")
+
+        assert run("validate", "--config", good).exit_code == 0
+    assert (lost.exit_code, lost.stderr.count("\n")) == (1, 1)
+    assert 'command "toy-lost" needs the module nowhere; it comes from package lost 1.0' in lost.stderr
+    assert 'command "toy-odd" is no click.Command' in odd.stderr
+    assert "toy-lost" in shown.stdout
 
 
 def test_version_and_help():

@@ -5,11 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import click
 import pytest
 from pydantic import Field
 
 from collector.batch import Batch
+from collector.command import configured, made
 from collector.component import ComponentConfig, Exporter, ExporterConfig, Extension, Processor, Receiver
+from collector.config import Configuration
+from collector.errors import Retryable
 from collector.units import Duration, Secret
 
 HERE = "tests.collector.config.toys"
@@ -25,6 +29,9 @@ toy_out = {HERE}:ToyExporter
 
 [genai_collector.extensions]
 toy_watch = {HERE}:ToyExtension
+
+[genai_collector.commands]
+toy-play = {HERE}:play
 """
 GOOD = """\
 receivers: {toy_in: }
@@ -100,6 +107,23 @@ class ToyExporter(Exporter):
 
 class ToyExtension(Extension):
     """Watches."""
+
+
+@click.group()
+def play() -> None:
+    """Plays with the toys."""
+
+
+@play.command()
+@configured
+@click.argument("word")
+@click.option("--loud", is_flag=True)
+def say(configuration: Configuration, word: str, loud: bool) -> None:
+    """Say a word for each exporter."""
+    if word == "later":
+        raise Retryable("ask later")
+    for exporter in made(configuration, ToyExporter):
+        click.echo(f"{exporter.host.id} {exporter.config.dsn} {word.upper() if loud else word}")
 
 
 class NoComponent:
