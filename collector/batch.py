@@ -90,6 +90,11 @@ class Batch:
         return int(self.main.num_rows)
 
     @property
+    def requests(self) -> tuple[str, ...]:
+        """The ids of the requests that it was made of: its own, if it was made of one."""
+        return self.members or (self.id,)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory that its columns keep alive, whole buffers counted."""
         return sum(int(table.get_total_buffer_size()) for table in self.tables.values())

@@ -3,7 +3,8 @@
 One SQLite file in WAL mode with ``synchronous=full``: what `Journal.add` returned from is on the disk.
 
     batches       what waits, in order; ``parcel`` is null until sealed
-    recent        the ids lately taken, so that a request sent again is not stored again
+    recent        the requests lately taken, so that one sent again is not stored again
+    notes         what processors remember, until when
     dead_letters  what was refused for good, with the reason
 
 Not thread-safe: its owner calls it under one lock.
@@ -18,10 +19,13 @@ from pathlib import Path
 from typing import IO
 
 from collector.batch import Signal
+from collector.memory import Note
 
-VERSION = 1
+VERSION = 2
 REMEMBERED = 100_000
-"""How many batch ids are remembered to recognise a request that is sent again."""
+"""How many requests are remembered to recognise one that is sent again."""
+_CLEAN_SECONDS = 60.0
+"""How often what is out of date is looked for."""
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -33,6 +37,11 @@ CREATE TABLE batches (
 );
 CREATE INDEX batches_by_parcel ON batches (parcel) WHERE parcel IS NOT NULL;
 CREATE TABLE recent (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL);
+CREATE TABLE notes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner TEXT NOT NULL, until REAL NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX notes_by_end ON notes (until);
 CREATE TABLE dead_letters (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE, at REAL NOT NULL,
@@ -60,13 +69,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """Is a batch about to be added; *body* is None in a journal that lives in memory.
-
-    *members* are the ids of the requests it was made of.
-    """
+    """Is a batch about to be added; *body* is None in a journal that lives in memory."""
 
     id: str
-    members: tuple[str, ...]
     signal: Signal
     rows: int
     size: int
@@ -104,30 +109,45 @@ class Journal:
         except JournalError:
             self._unlock()
             raise
+        self._cleaned = 0.0
         self._next_parcel = 1 + self._scalar("SELECT coalesce(max(value + 0), 0) FROM meta WHERE name = 'parcel'")
 
-    def known(self, members: Iterable[str]) -> int:
+    def known(self, requests: Iterable[str]) -> int:
         """Return how many of these requests were taken lately."""
-        return sum(member in self._recent for member in members)
+        return sum(request in self._recent for request in requests)
 
-    def add(self, entries: Iterable[NewEntry]) -> list[Entry]:
-        """Write the batches, all or none, and return them with their numbers once on disk."""
+    def add(self, entries: Iterable[NewEntry], requests: Sequence[str], notes: Iterable[Note] = ()) -> list[Entry]:
+        """Write what became of the *requests*, all or none, and return the batches with their numbers once on disk."""
         added = []
-        fresh: set[str] = set()
         with self._connection as transaction:
             for new in entries:
-                fresh.update(new.members)
                 row = (new.id, new.signal, new.rows, new.size, new.memory, new.body)
                 cursor = transaction.execute(
                     "INSERT INTO batches (id, signal, rows, size, memory, body) VALUES (?, ?, ?, ?, ?, ?)", row
                 )
-                transaction.executemany("INSERT INTO recent (id) VALUES (?)", [(member,) for member in new.members])
                 seq = int(cursor.lastrowid or 0)
                 added.append(Entry(seq, new.id, new.signal, new.rows, new.size, new.memory))
-        self._recent |= fresh
+            transaction.executemany("INSERT INTO recent (id) VALUES (?)", [(request,) for request in requests])
+            transaction.executemany("INSERT INTO notes (owner, until, data) VALUES (?, ?, ?)", notes)
+        self._recent.update(requests)
         if len(self._recent) > 2 * REMEMBERED:
             self._forget()
         return added
+
+    def notes(self, owner: str, now: float) -> list[bytes]:
+        """Return what *owner* remembers at *now*, in seconds since 1970, oldest first."""
+        rows = self._connection.execute(
+            "SELECT data FROM notes WHERE owner = ? AND until > ? ORDER BY seq", (owner, now)
+        )
+        return [bytes(row[0]) for row in rows]
+
+    def clean(self, now: float) -> None:
+        """Delete the notes that are out of date, when that was not done for a while."""
+        if now - self._cleaned < _CLEAN_SECONDS:
+            return
+        self._cleaned = now
+        with self._connection as transaction:
+            transaction.execute("DELETE FROM notes WHERE until <= ?", (now,))
 
     def waiting(self) -> list[Entry]:
         """Return everything that was added and not finished, oldest first."""

@@ -10,6 +10,7 @@ is forgotten. So a crash loses neither the batches without the notes nor the not
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 
 class Memory(ABC):
@@ -44,3 +45,44 @@ class Volatile(Memory):
 
     def undo(self, action: Callable[[], None]) -> None:
         """Do nothing."""
+
+
+class Note(NamedTuple):
+    """Is one thing to remember: whose it is, until when (seconds since 1970), and what."""
+
+    owner: str
+    until: float
+    data: bytes
+
+
+class Notebook(Memory):
+    """Holds what *owner* notes about the batch in hand until the engine knows whether it is kept.
+
+    *read* answers what *owner* noted earlier; it is asked for after the outboxes started.
+    """
+
+    def __init__(self, owner: str, read: Callable[[str], Sequence[bytes]]) -> None:
+        self._owner = owner
+        self._read = read
+        self._undos: list[Callable[[], None]] = []
+        self.open: list[Note] = []
+        """What was noted about the batch in hand."""
+
+    def notes(self) -> Sequence[bytes]:
+        """Return what was noted and is not out of date, oldest first."""
+        return self._read(self._owner)
+
+    def note(self, data: bytes, until: float) -> None:
+        """Keep *data* until *until* if what becomes of the batch in hand is accepted."""
+        self.open.append(Note(self._owner, until, data))
+
+    def undo(self, action: Callable[[], None]) -> None:
+        """Call *action* if what becomes of the batch in hand is refused, the last one first."""
+        self._undos.append(action)
+
+    def close(self, *, kept: bool) -> None:
+        """Be done with the batch in hand: *kept* tells whether it was accepted, and its notes with it."""
+        undos, self._undos, self.open = self._undos, [], []
+        if not kept:
+            for action in reversed(undos):
+                action()

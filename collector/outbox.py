@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Event, Lock, Thread
 from time import monotonic
-from typing import Protocol
 
 from collector.batch import Batch, Signal, concat
 from collector.component import Exporter, ExporterConfig
@@ -22,6 +21,7 @@ from collector.delivery import Delivery, Interrupted
 from collector.errors import Divided, Retryable
 from collector.gather import Gather
 from collector.journal import DeadLetter, Entry, Journal, NewEntry
+from collector.memory import Note
 
 PARCEL_BYTES = 20 * 1024**2
 """Bytes of memory after which a parcel is full, whatever its number of items."""
@@ -30,25 +30,19 @@ _CACHE_BYTES = 16 * 1024**2
 _COMMIT_BYTES = 64 * 1024**2
 
 
-class Outlet(Protocol):
-    """Is where a pipeline ends: an exporter, with or without a queue before it."""
-
-    def put(self, batches: Sequence[Batch]) -> None:
-        """Take the batches for good, all or none, or raise `Retryable` or `Permanent`."""
-
-    def start(self) -> None:
-        """Start the exporter and its delivery."""
-
-    def stop(self, patience: float) -> None:
-        """Deliver what waits for at most *patience* seconds, then release everything."""
-
-
 @dataclass(frozen=True, slots=True)
 class _New:
-    """Is a batch on its way into the journal."""
+    """Is what became of some requests, on its way into the journal."""
 
-    batch: Batch
-    entry: NewEntry
+    batches: Sequence[Batch]
+    entries: Sequence[NewEntry]
+    requests: Sequence[str]
+    notes: Sequence[Note]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it will take on disk."""
+        return sum(entry.size for entry in self.entries) + sum(len(note.data) for note in self.notes)
 
 
 @dataclass(slots=True)
@@ -88,11 +82,12 @@ class Outbox:
         self.exporter = exporter
         self.host = exporter.host
         self.config: ExporterConfig = exporter.config
+        self.lasting = self.config.sending_queue.storage == "disk"
         self._log = exporter.host.log
         self._journal: Journal | None = None
         self._journal_lock = Lock()
         self._arrived = Condition()
-        self._share_commit = Gather(self._commit, _size_of, _COMMIT_BYTES)
+        self._share_commit = Gather(self._commit, lambda new: new.size, _COMMIT_BYTES)
         self._queues: dict[Signal, _Queue] = {}
         self._sealed: list[tuple[int, list[Entry]]] = []
         self._cache: dict[int, Batch] = {}
@@ -109,7 +104,7 @@ class Outbox:
         """Open the file, take up what an earlier run left, start the exporter and the delivering thread."""
         queue = self.config.sending_queue
         name = self.host.id.replace("/", "_") + ".sqlite"
-        path = self.host.base / queue.directory / name if queue.storage == "disk" else None
+        path = self.host.base / queue.directory / name if self.lasting else None
         self._journal = Journal(path)
         self._resume(self._journal.waiting())
         self.exporter.start()
@@ -152,27 +147,33 @@ class Outbox:
 
     # ------------------------------------------------------------------ in
 
-    def put(self, batches: Sequence[Batch]) -> None:
-        """Return once the batches are on disk; raise `Retryable` when the outbox is full or the disk fails.
+    def put(self, batches: Sequence[Batch], requests: Sequence[str] = (), notes: Sequence[Note] = ()) -> bool:
+        """Return once the batches and notes are on disk; raise `Retryable` when it is full or the disk fails.
 
-        A batch whose id was taken before is not stored again; raises `Divided` when that holds for some of the
-        requests that a batch was made of.
+        *requests* are the ids of what the batches were made of, by default those of the batches. When they were taken
+        before nothing is stored and False returned; raises `Divided` when that holds for some of them.
         """
-        journal = self._opened
         wanted = [batch for batch in batches if batch.signal in self.exporter.consumes and batch.rows]
-        wanted = [batch for batch in wanted if journal.known(_members(batch)) < len(_members(batch))]
-        if not wanted:
-            return
+        requests = requests or [request for batch in wanted for request in batch.requests]
+        if not wanted and not notes:
+            return True
+        if self._opened.known(requests) == len(requests):
+            return False
         self._refuse_when_full()
-        refusal = self._share_commit([self._new(batch) for batch in wanted])
-        if refusal is not None:
-            raise refusal
+        answer = self._share_commit(_New(wanted, [self._new(batch) for batch in wanted], requests, notes))
+        if isinstance(answer, Retryable):
+            raise answer
+        return answer
 
-    def _new(self, batch: Batch) -> _New:
+    def notes(self, owner: str) -> Sequence[bytes]:
+        """Return what *owner* remembers, oldest first."""
+        with self._journal_lock:
+            return self._opened.notes(owner, self.host.clock())
+
+    def _new(self, batch: Batch) -> NewEntry:
         memory = batch.nbytes
-        body = batch.dump() if self.config.sending_queue.storage == "disk" else None
-        size = memory if body is None else len(body)
-        return _New(batch, NewEntry(batch.id, _members(batch), batch.signal, batch.rows, size, memory, body))
+        body = batch.dump() if self.lasting else None
+        return NewEntry(batch.id, batch.signal, batch.rows, memory if body is None else len(body), memory, body)
 
     def _refuse_when_full(self) -> None:
         limit = self.config.sending_queue.queue_size
@@ -182,44 +183,54 @@ class Outbox:
                 f"the outbox of exporter {self.host.id} is full ({self._size} of {limit} bytes wait)", after=5.0
             )
 
-    def _commit(self, calls: Sequence[Sequence[_New]]) -> list[Retryable | None]:
+    def _commit(self, calls: Sequence[_New]) -> list[bool | Retryable]:
         """Write what several callers bring in one transaction and return what each shall hear."""
-        answers: list[Retryable | None] = []
-        chosen: list[_New] = []
-        fresh: set[str] = set()
         try:
             with self._journal_lock:
-                for call in calls:
-                    taken = [self._taken(new, fresh) for new in call]
-                    if any(0 < count < len(new.entry.members) for new, count in zip(call, taken, strict=True)):
-                        text = "some of these requests were taken before; send them one by one"
-                        answers.append(Divided(text, after=0.0))
-                        continue
-                    untaken = [new for new, count in zip(call, taken, strict=True) if not count]
-                    answers.append(None)
-                    chosen += untaken
-                    fresh.update(member for new in untaken for member in new.entry.members)
-                added = self._opened.add([new.entry for new in chosen]) if chosen else []
+                answers, chosen = self._choose(calls)
+                added = self._add(chosen) if chosen else []
         except sqlite3.Error as error:
             self._log.error("the outbox cannot write", error=str(error))
             refusal = Retryable(f"the outbox of exporter {self.host.id} cannot write: {error}", after=5.0)
             return [refusal] * len(calls)
+        batches = [batch for new in chosen for batch in new.batches]
         with self._arrived:
-            for new, entry in zip(chosen, added, strict=True):
+            for batch, entry in zip(batches, added, strict=True):
                 self._size += entry.size
                 self._queues.setdefault(entry.signal, _Queue()).add(entry)
-                self._keep(entry, new.batch)
+                self._keep(entry, batch)
             self._gauges()
             self._arrived.notify()
         return answers
 
-    def _taken(self, new: _New, fresh: set[str]) -> int:
-        """Return how many of the requests that the batch was made of were taken before, *fresh* ones included."""
-        return self._opened.known(new.entry.members) + len(fresh.intersection(new.entry.members))
+    def _choose(self, calls: Sequence[_New]) -> tuple[list[bool | Retryable], list[_New]]:
+        """Return what each caller shall hear, and what is new of what they bring."""
+        answers: list[bool | Retryable] = []
+        chosen: list[_New] = []
+        fresh: set[str] = set()
+        for call in calls:
+            taken = self._opened.known(call.requests) + len(fresh.intersection(call.requests))
+            if 0 < taken < len(call.requests):
+                answers.append(Divided("some of these requests were taken before; send them one by one", after=0.0))
+                continue
+            answers.append(not taken)
+            if not taken:
+                chosen.append(call)
+                fresh.update(call.requests)
+        return answers, chosen
+
+    def _add(self, chosen: Sequence[_New]) -> list[Entry]:
+        added = self._opened.add(
+            [entry for new in chosen for entry in new.entries],
+            [request for new in chosen for request in new.requests],
+            [note for new in chosen for note in new.notes],
+        )
+        self._opened.clean(self.host.clock())
+        return added
 
     def _keep(self, entry: Entry, batch: Batch) -> None:
         """Keep the columns at hand while there is room, so that the delivery need not read them back."""
-        if self.config.sending_queue.storage == "disk" and self._cached + entry.memory > _CACHE_BYTES:
+        if self.lasting and self._cached + entry.memory > _CACHE_BYTES:
             return
         self._cache[entry.seq] = Batch(batch.id, batch.signal, batch.tables)
         self._cached += entry.memory
@@ -278,7 +289,7 @@ class Outbox:
 
     def _deliver(self, number: int, entries: Sequence[Entry]) -> None:
         whole = self._join(f"{self._opened.writer}-{number}", entries)
-        if self.config.sending_queue.storage == "disk":
+        if self.lasting:
             # A delivery may wait for long; its columns need not be held twice meanwhile.
             self._forget(entries)
         if whole is not None:
@@ -324,35 +335,3 @@ class Outbox:
         metrics = self.host.metrics
         metrics.gauge("otelcol_exporter_queue_size", self._size, exporter=self.host.id)
         metrics.gauge("otelcol_exporter_queue_capacity", self.config.sending_queue.queue_size, exporter=self.host.id)
-
-
-def _members(batch: Batch) -> tuple[str, ...]:
-    """Return the ids that tell whether a batch was taken before: of its requests, or its own."""
-    return batch.members or (batch.id,)
-
-
-def _size_of(call: Sequence[_New]) -> int:
-    return sum(new.entry.size for new in call)
-
-
-class Direct:
-    """Is an exporter without a queue: the client waits for the delivery and hears how it went."""
-
-    def __init__(self, exporter: Exporter) -> None:
-        self.exporter = exporter
-        self._lock = Lock()
-
-    def start(self) -> None:
-        """Start the exporter."""
-        self.exporter.start()
-
-    def stop(self, patience: float) -> None:  # noqa: ARG002 - nothing ever waits here
-        """Stop the exporter."""
-        self.exporter.stop()
-
-    def put(self, batches: Sequence[Batch]) -> None:
-        """Deliver the batches now, one at a time; what the exporter raises goes to the client."""
-        with self._lock:
-            for batch in batches:
-                if batch.signal in self.exporter.consumes and batch.rows:
-                    self.exporter.export(batch)

@@ -1,23 +1,39 @@
 """A pipeline: a list of processors and a list of outlets. This screen is the engine.
 
 consume ──> processor ──> processor ──> outlet (outbox, exporter)
-                                   └──> outlet (outbox, exporter)
+                │                  └──> outlet (outbox, exporter) <── notes
+                └── what it learned ──────────────────────────────────┘
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from threading import Lock
 
-from collector.batch import Batch
+from collector.batch import Batch, Signal
 from collector.component import Consume, Processor
-from collector.outbox import Outlet
+from collector.memory import Notebook
+from collector.outlet import Outlet
 
 
 class Pipeline:
-    """Sends each batch through every processor, then to every outlet."""
+    """Sends each batch through every processor, then to every outlet.
 
-    def __init__(self, id: str, processors: Sequence[Processor], outlets: Sequence[Outlet]) -> None:
+    *notebooks* are those of the processors that remember. What they note is kept by the last outlet, in the same
+    transaction as the batches, and only one batch at a time is then in hand.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        processors: Sequence[Processor],
+        outlets: Sequence[Outlet],
+        notebooks: Sequence[Notebook] = (),
+    ) -> None:
         self.id = id
         self.processors = tuple(processors)
         self.outlets = tuple(outlets)
+        self.notebooks = tuple(notebooks)
+        self._turn = Lock() if notebooks else nullcontext()
 
     def consume(self, batch: Batch) -> None:
         """Return once every outlet took what became of the batch; raise what the first one that did not raises.
@@ -25,11 +41,36 @@ class Pipeline:
         Sending the batch again is then right: an outlet that already took it recognises its id. The id is made
         this pipeline's own first, because two pipelines may make different things of one request.
         """
-        batches = [batch.derive(self.id, batch.signal, batch.tables)]
+        mine = batch.derive(self.id, batch.signal, batch.tables)
+        with self._turn:
+            kept = False
+            try:
+                kept = self._hand_on(mine)
+            finally:
+                for notebook in self.notebooks:
+                    notebook.close(kept=kept)
+
+    def _hand_on(self, mine: Batch) -> bool:
+        """Return whether the last outlet had not taken the batch before."""
+        batches = [mine]
         for processor in self.processors:
             batches = [result for one in batches for result in processor.process(one)]
+        kept = False
         for outlet in self.outlets:
-            outlet.put(batches)
+            last = outlet is self.outlets[-1]
+            notes = [note for notebook in self.notebooks for note in notebook.open] if last else []
+            kept = outlet.put(batches, mine.requests, notes)
+        return kept
+
+
+def remembering_last(outlets: Sequence[Outlet]) -> list[Outlet]:
+    """Return the outlets in an order in which the last one can keep notes, and has a use for what follows from them.
+
+    That is the first one with a use for rollups, or any with a queue. A crash between two outlets then leaves the
+    notes unwritten, so that the request is understood anew when it comes again.
+    """
+    best = max(outlets, key=lambda outlet: (outlet.lasting, Signal.ROLLUPS in outlet.exporter.consumes))
+    return [*(outlet for outlet in outlets if outlet is not best), best]
 
 
 def fan_out(consumers: Sequence[Consume]) -> Consume:

@@ -7,6 +7,7 @@ stop    receivers, exporters, extensions     (nothing is closed before it is dra
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from threading import Event
 from time import monotonic
 from types import FrameType
@@ -20,8 +21,10 @@ from collector.batch import Batch, Signal
 from collector.component import Component, Consume, Exporter, ExporterConfig, Extension, Host, Processor, Receiver
 from collector.config import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
 from collector.errors import Permanent
-from collector.outbox import Direct, Outbox, Outlet
-from collector.pipeline import Pipeline, fan_out
+from collector.memory import Notebook
+from collector.outbox import Outbox
+from collector.outlet import Direct, Outlet
+from collector.pipeline import Pipeline, fan_out, remembering_last
 from collector.telemetry import Metrics
 
 SHUTDOWN_SECONDS = 20.0
@@ -66,8 +69,21 @@ class Service:
         return spec.cls(spec.config, Host(spec.id, self.metrics), *more)
 
     def _pipeline(self, spec: PipelineSpec) -> Pipeline:
-        made = [cast(Processor, self._make(self.configuration.processors[id_])) for id_ in spec.processors]
-        return Pipeline(spec.id, made, [self.outlets[id_] for id_ in spec.exporters])
+        outlets = [self.outlets[id_] for id_ in spec.exporters]
+        specs = [self.configuration.processors[id_] for id_ in spec.processors]
+        notebooks: list[Notebook] = []
+        if any(issubclass(one.cls, Processor) and one.cls.remembers for one in specs):
+            outlets = remembering_last(outlets)
+        made = [self._processor(one, spec.id, outlets[-1], notebooks) for one in specs]
+        return Pipeline(spec.id, made, outlets, notebooks)
+
+    def _processor(self, spec: ComponentSpec, pipeline: str, keeper: Outlet, notebooks: list[Notebook]) -> Processor:
+        kind = cast(type[Processor], spec.cls)
+        host = Host(spec.id, self.metrics)
+        if kind.remembers:
+            notebooks.append(Notebook(f"{pipeline} {spec.id}", keeper.notes))
+            host = replace(host, memory=notebooks[-1])
+        return kind(spec.config, host)
 
     def _consumer(self, receiver: str) -> Consume:
         """Return what the receiver hands its batches to: the pipelines of the batch's signal that name it."""

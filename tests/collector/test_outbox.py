@@ -15,6 +15,7 @@ from collector.batch import Batch, Signal
 from collector.component import BatchConfig, Exporter, ExporterConfig, Host, RetryConfig, SendingQueueConfig
 from collector.errors import Divided, Permanent, Retryable
 from collector.journal import DeadLetter, Entry, Journal, JournalError
+from collector.memory import Note
 from collector.outbox import Outbox
 from tests.batches import names_of, spans
 
@@ -136,9 +137,47 @@ def test_a_request_that_is_sent_again_is_kept_once_even_after_a_restart(make):
 
     later, again = make()
     later.start()
-    later.put([spans("a"), spans("b")])
+    assert not later.put([spans("a")])
+    assert later.put([spans("b")])
     later.stop(10)
     assert again.names == ["b"]
+
+
+def test_a_request_is_known_whatever_became_of_it(make):
+    outbox, recorder = make()
+    outbox.start()
+    assert outbox.put([spans("a")], ["request 1"])
+    assert not outbox.put([spans("b")], ["request 1"])
+    with pytest.raises(Divided):
+        outbox.put([spans("c")], ["request 1", "request 2"])
+    outbox.stop(10)
+
+    assert recorder.names == ["a"]
+
+
+def test_notes_are_kept_with_the_batches_and_read_back_after_a_restart(make):
+    outbox, _ = make()
+    outbox.start()
+    late = outbox.host.clock() + 60
+    outbox.put([spans("a")], ["1"], [Note("one", late, b"first"), Note("two", late, b"not mine")])
+    outbox.put([spans("a")], ["1"], [Note("one", late, b"came again")])
+    outbox.put([], ["2"], [Note("one", late, b"second"), Note("one", 1.0, b"out of date")])
+    outbox.stop(10)
+
+    later, _ = make()
+    later.start()
+    assert later.notes("one") == [b"first", b"second"]
+
+
+def test_a_full_outbox_takes_no_notes(make):
+    outbox, recorder = make(queue_size=1)
+    recorder.answer = down
+    outbox.start()
+    outbox.put([spans("a")])
+    with pytest.raises(Retryable, match="full"):
+        outbox.put([spans("b")], ["2"], [Note("one", outbox.host.clock() + 60, b"x")])
+
+    assert outbox.notes("one") == []
 
 
 def grouped(*names: str) -> Batch:

@@ -1,0 +1,62 @@
+"""Where a pipeline ends: an exporter, with an outbox before it or without."""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Protocol
+
+from collector.batch import Batch
+from collector.component import Exporter
+from collector.memory import Note
+
+
+class Outlet(Protocol):
+    """Is where a pipeline ends: an exporter, with or without a queue before it."""
+
+    exporter: Exporter
+    lasting: bool
+    """Whether notes put here are still known after a restart."""
+
+    def put(self, batches: Sequence[Batch], requests: Sequence[str] = (), notes: Sequence[Note] = ()) -> bool:
+        """Take what became of the *requests* for good, all or none, or raise `Retryable` or `Permanent`.
+
+        Return whether it is new: False when these requests were taken before, and so nothing was done.
+        """
+
+    def notes(self, owner: str) -> Sequence[bytes]:
+        """Return what *owner* remembers, oldest first."""
+
+    def start(self) -> None:
+        """Start the exporter and its delivery."""
+
+    def stop(self, patience: float) -> None:
+        """Deliver what waits for at most *patience* seconds, then release everything."""
+
+
+class Direct:
+    """Is an exporter without a queue: the client waits for the delivery and hears how it went."""
+
+    lasting = False
+
+    def __init__(self, exporter: Exporter) -> None:
+        self.exporter = exporter
+        self._lock = Lock()
+
+    def start(self) -> None:
+        """Start the exporter."""
+        self.exporter.start()
+
+    def stop(self, patience: float) -> None:  # noqa: ARG002 - nothing ever waits here
+        """Stop the exporter."""
+        self.exporter.stop()
+
+    def put(self, batches: Sequence[Batch], requests: Sequence[str] = (), notes: Sequence[Note] = ()) -> bool:  # noqa: ARG002
+        """Deliver the batches now, one at a time; what the exporter raises goes to the client. Notes are not kept."""
+        with self._lock:
+            for batch in batches:
+                if batch.signal in self.exporter.consumes and batch.rows:
+                    self.exporter.export(batch)
+        return True
+
+    def notes(self, owner: str) -> Sequence[bytes]:  # noqa: ARG002 - nothing is ever kept here
+        """Return nothing: without a queue nothing outlives the process."""
+        return ()
