@@ -33,6 +33,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "otlp": {"protocols": {"grpc": {"endpoint": "localhost:0"}, "http": {"endpoint": "localhost:0"}}},
     "clickhouse": {"dsn": "clickhouse://localhost:1/"},
     "health_check": {"endpoint": "localhost:0"},
+    "attributes": {"actions": [{"key": "a", "action": "insert", "value": 1}]},
+    "resource": {"attributes": [{"key": "a", "action": "insert", "value": 1}]},
 }
 
 
