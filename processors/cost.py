@@ -1,0 +1,209 @@
+"""The `cost` processor: what each model call cost, by the day's prices."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from time import gmtime, strftime
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from collector.attributes import Attributes, attributes_of
+from collector.batch import Batch, Signal
+from collector.component import ComponentConfig, Host, Processor
+from collector.errors import ConfigError, Problem
+from collector.prices import PriceBook, Quantities, Rates, nanodollars, read_own
+from collector.prices.book import Price
+from collector.prices.own import PricesError
+from collector.rewrite import Addition, rewrite
+
+COST = "genai_collector.cost.nano_usd"
+REPORTED = "genai_collector.reported.cost_usd"
+
+_OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
+_TEXTS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model")
+_TIERS = ("openai.response.service_tier", "gen_ai.response.service_tier", "openai.request.service_tier")
+_STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
+_COUNTS = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_write.input_tokens",
+    "genai_collector.usage.cache_write_1h.input_tokens",
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.reasoning.output_tokens",
+)
+_KEYS = (*_TEXTS, *_TIERS, *_COUNTS, REPORTED)
+_INPUT, _OUTPUT = 0, 4
+_MOST_TOKENS = 2**30  # times the dearest price still fits 64 bits; no call has more
+_DAY = 86_400 * 10**9
+_MOST_DOLLARS = 1e6  # for one call
+
+Numbers = npt.NDArray[np.int64]
+
+
+class CostConfig(ComponentConfig):
+    """Says which prices count."""
+
+    prices: tuple[Path, ...] = ()
+    """Files with prices of your own, laid over the shipped ones; see docs/cost.md for their form."""
+    reported: Literal["ignore", "fallback", "prefer"] = "ignore"
+    """A cost that the application itself reported: not used, used where no price is known, or used before any price."""
+
+
+class CostProcessor(Processor):
+    """Writes what a model call cost as ``genai_collector.cost.nano_usd``, an integer of 10^-9 USD.
+
+    A call is known by its current attributes, so `genai` goes before, and `rollup`, which sums the cost, behind.
+    Where the model has no price, or the call does not say how many tokens it used, nothing is written.
+    """
+
+    Config = CostConfig
+
+    def __init__(self, config: Any, host: Host) -> None:
+        super().__init__(config, host)
+        self._book = PriceBook()
+
+    def start(self) -> None:
+        """Read the files of prices."""
+        try:
+            own = [entry for path in self.config.prices for entry in read_own(self.host.base / path)]
+        except PricesError as error:
+            raise ConfigError([Problem(self.host.id, "prices", str(error))]) from error
+        self._book = PriceBook(own)
+
+    def process(self, batch: Batch) -> Iterable[Batch]:
+        """Return the batch with the cost on its calls."""
+        if batch.signal is not Signal.TRACES or not batch.rows:
+            return [batch]
+        attributes = attributes_of(batch)
+        if _TEXTS[0] not in attributes.names:
+            return [batch]
+        calls = _calls_of(batch, attributes)
+        if calls is None:
+            return [batch]
+        costs = _costs(calls, self._book)
+        costs = _with_reported(costs, calls.reported, self.config.reported)
+        known = np.flatnonzero(costs >= 0)
+        if not len(known):
+            return [batch]
+        addition = Addition(COST, calls.rows[known], "int_value", pa.array(costs[known]), np.arange(len(known)))
+        place = batch.main.schema.get_field_index("attributes")
+        field = batch.main.schema.field(place)
+        column = rewrite(attributes, field.type, additions=[addition], dropped=calls.stale)
+        return [batch.with_main(batch.main.set_column(place, field, column))]
+
+
+class _Calls(NamedTuple):
+    """Holds one entry per call in every array: *texts* are row numbers of *words*, unknown *tokens* are -1."""
+
+    rows: Numbers
+    words: Sequence[str]
+    texts: Numbers
+    tiers: Numbers
+    day: Numbers
+    tokens: Numbers
+    reported: npt.NDArray[np.float64]
+    stale: Numbers
+    """Positions of costs that are there already: a batch that comes through twice is priced anew."""
+
+
+def _calls_of(batch: Batch, attributes: Attributes) -> _Calls | None:
+    found = attributes.locate((*_KEYS, COST))
+    rows = np.flatnonzero(found[0] >= 0)
+    told = found[: len(_TEXTS) + len(_TIERS), rows]
+    strings = attributes.strings(told.ravel()).dictionary_encode(null_encoding="encode")
+    words = [word or "" for word in strings.dictionary.to_pylist()]
+    codes = np.asarray(strings.indices).astype(np.int64).reshape(told.shape)
+    calls = np.flatnonzero(np.array([word in _OPERATIONS for word in words])[codes[0]])
+    if not len(calls):
+        return None
+    rows, codes = rows[calls], codes[:, calls]
+    tokens = attributes.naturals(found[len(_TEXTS) + len(_TIERS) : -2, rows])
+    tokens[tokens > _MOST_TOKENS] = -1
+    embeddings = np.array([word == "embeddings" for word in words])[codes[0]]
+    tokens[_OUTPUT, embeddings] = 0
+    start = np.asarray(batch.main.column("start_time_unix_nano"))[rows]
+    stale = found[-1, rows]
+    return _Calls(
+        rows,
+        words,
+        codes[1 : len(_TEXTS)],
+        _first_told(codes[len(_TEXTS) :], words),
+        (start // np.uint64(_DAY)).astype(np.int64),
+        tokens,
+        _reported(attributes, found[-2, rows]),
+        stale[stale >= 0],
+    )
+
+
+def _first_told(codes: Numbers, words: Sequence[str]) -> Numbers:
+    """Return the first of several texts that is not empty, one per call."""
+    blank = np.array([not word for word in words])
+    chosen: Numbers = codes[-1]
+    for line in codes[-2::-1]:
+        chosen = np.where(blank[line], chosen, line)
+    return chosen
+
+
+def _reported(attributes: Attributes, positions: Numbers) -> npt.NDArray[np.float64]:
+    if positions.max(initial=-1) < 0:
+        return np.full(len(positions), -1.0)
+    dollars = np.nan_to_num(np.asarray(attributes.numbers(positions).fill_null(-1.0)), nan=-1.0)
+    return np.where((dollars >= 0) & (dollars <= _MOST_DOLLARS), dollars, -1.0)
+
+
+def _costs(calls: _Calls, book: PriceBook) -> Numbers:
+    """Return what each call cost in 10^-9 USD, -1 where that is unknown."""
+    costs = np.full(len(calls.rows), -1, dtype=np.int64)
+    counted = np.flatnonzero((calls.tokens[_INPUT] >= 0) & (calls.tokens[_OUTPUT] >= 0))
+    if not len(counted):
+        return costs
+    lines = np.stack((*calls.texts, calls.tiers, calls.day))[:, counted]
+    _, example, kind = np.unique(_numbered(lines), return_index=True, return_inverse=True)
+    prices = [
+        _price(book, [calls.words[code] for code in column[:-1]], column[-1]) for column in lines[:, example].T.tolist()
+    ]
+    priced = np.array([price is not None for price in prices])[kind]
+    counted, kind = counted[priced], kind[priced]
+    if not len(counted):
+        return costs
+    tokens = np.maximum(calls.tokens[:, counted], 0)
+    rates = _rates(prices, kind, tokens[_INPUT])
+    costs[counted] = nanodollars(Quantities(*tokens), Rates(*rates.T))
+    return costs
+
+
+def _numbered(lines: Numbers) -> Numbers:
+    """Return one number for each column; equal ones, equal columns."""
+    key = np.zeros(lines.shape[1], dtype=np.int64)
+    for line in lines - lines.min(axis=1, keepdims=True):
+        key = np.unique(key * (int(line.max()) + 1) + line, return_inverse=True)[1]
+    return key
+
+
+def _price(book: PriceBook, words: Sequence[str], day: int) -> Price | None:
+    provider, asked, answered, tier = words
+    models = tuple(dict.fromkeys(word for word in (answered, asked) if word))
+    named = tier if tier.lower() not in _STANDARD_TIERS else ""
+    return book.price(provider, models, named, strftime("%Y-%m-%d", gmtime(day * 86_400)))
+
+
+def _rates(prices: Sequence[Price | None], kind: Numbers, inputs: Numbers) -> Numbers:
+    """Return the rates of each call, shape (calls, rates)."""
+    known = [price if price is not None else Price([0], [Rates(0, 0, 0, 0, 0, 0)], "") for price in prices]
+    first = np.cumsum([0, *(len(price.rates) for price in known)])[kind]
+    table = np.array([rates for price in known for rates in price.rates], dtype=np.int64)
+    for number, price in enumerate(known):
+        if len(price.starts) > 1:
+            mine = np.flatnonzero(kind == number)
+            first[mine] += np.maximum(np.searchsorted(price.starts, inputs[mine], side="left") - 1, 0)
+    rates: Numbers = table[first]
+    return rates
+
+
+def _with_reported(costs: Numbers, reported: npt.NDArray[np.float64], rule: str) -> Numbers:
+    if rule == "ignore":
+        return costs
+    told = reported >= 0 if rule == "prefer" else (reported >= 0) & (costs < 0)
+    return np.where(told, np.rint(reported * 1e9).astype(np.int64), costs)
