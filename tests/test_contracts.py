@@ -34,6 +34,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "clickhouse": {"dsn": "clickhouse://localhost:1/"},
     "health_check": {"endpoint": "localhost:0"},
     "attributes": {"actions": [{"key": "a", "action": "insert", "value": 1}]},
+    "memory_limiter": {"limit_percentage": 100},
+    "probabilistic_sampler": {"sampling_percentage": 50},
     "resource": {"attributes": [{"key": "a", "action": "insert", "value": 1}]},
 }
 

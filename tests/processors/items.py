@@ -62,10 +62,11 @@ def batch_of_items(signal: Signal, items: Sequence[Mapping[str, Any]]) -> Batch:
 def items_of(batch: Batch) -> list[dict[str, Any]]:
     """Return the items of a batch as `batch_of_items` takes them."""
     items = []
+    owners = {name: batch.tables[f"{name}s"].to_pylist() for name in OWNERS[batch.signal]}
     for row in batch.main.to_pylist():
         item = _short(MAIN_TABLE[batch.signal], row)
-        for name in OWNERS[batch.signal]:
-            owner = _short(f"{name}s", batch.tables[f"{name}s"].slice(row[name], 1).to_pylist()[0])
+        for name, known in owners.items():
+            owner = _short(f"{name}s", known[row[name]])
             item.pop(name, None)
             if owner:
                 item[name] = owner["attributes"] if name == "resource" and set(owner) == {"attributes"} else owner
