@@ -1,65 +1,56 @@
 """From columns back to the bytes of an OTLP request: what the OTLP exporter sends and round trips are tested with.
 
-spans, resources, scopes ──> nested Arrow ──ptars──> bytes
+items, resources, scopes ──> nested Arrow ──ptars──> bytes
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from collector.batch import Batch, Signal
-from collector.errors import Permanent
-from collector.otlp import wire
+from collector.otlp import points, records, spans, wire
+from collector.otlp.columns import lists, struct
+from collector.otlp.protocol import protocol_of
 
 Numbers = npt.NDArray[np.int64]
+_WRITE = {Signal.TRACES: spans.write, Signal.LOGS: records.write}
 
 
 def encode(batch: Batch) -> bytes:
-    """Return an ExportTraceServiceRequest equal to the one that the batch came from, as protobuf bytes.
+    """Return an export request equal to the one that the batch came from, as protobuf bytes.
 
-    Spans are grouped by resource and scope, both in the order in which spans first name them, and keep their order
-    within a group; resources and scopes without spans are left out. Raise Permanent for another signal than traces.
+    Items are grouped by resource and scope (and metric), in the order in which items first name them, and keep their
+    order within a group; resources, scopes and metrics without items are left out. Raise Permanent for a signal that
+    OTLP does not have.
     """
-    if batch.signal is not Signal.TRACES:
-        raise Permanent(f"{batch.signal}: this signal cannot be written as OTLP yet; send traces")
-    spans, resource, scope, spans_per_scope = _grouped(batch.main)
-    scopes = batch.tables["scopes"].take(pa.array(scope))
-    scope_spans = pa.StructArray.from_arrays(
-        [
-            _struct(scopes.drop_columns(["schema_url"])),
-            _lists(spans_per_scope, _spans(spans)),
-            scopes.column("schema_url"),
-        ],
-        names=["scope", "spans", "schema_url"],
-    )
-    starts = np.flatnonzero(np.diff(resource, prepend=-1))
-    resources = batch.tables["resources"].take(pa.array(resource[starts]))
-    resource_spans = pa.StructArray.from_arrays(
-        [
-            _struct(resources.drop_columns(["schema_url"])),
-            _lists(np.diff(starts, append=len(resource)), scope_spans),
-            resources.column("schema_url"),
-        ],
-        names=["resource", "scope_spans", "schema_url"],
-    )
-    request = pa.RecordBatch.from_arrays([_lists(np.array([len(starts)]), resource_spans)], names=["resource_spans"])
-    encoded: bytes = wire.WRITER.record_batch_to_array(request)[0].as_py()
+    protocol = protocol_of(batch.signal)
+    has_metrics = batch.signal is Signal.METRICS
+    main, starts = _grouped(batch.main, ("resource", "scope", *["metric"] * has_metrics))
+    if has_metrics:
+        items, item_starts = points.write(main, _owners(batch, main, "metric", starts[2]), starts[2]), starts[2]
+    else:
+        items, item_starts = _WRITE[batch.signal](main), np.arange(len(main))
+    scopes, resources = (_owners(batch, main, name, starts[level]) for level, name in ((1, "scope"), (0, "resource")))
+    by_scope = _holders("scope", scopes, protocol.items, _cut(items, item_starts, starts[1]))
+    by_resource = _holders("resource", resources, protocol.scopes, _cut(by_scope, starts[1], starts[0]))
+    request = pa.RecordBatch.from_arrays([lists(np.array([len(by_resource)]), by_resource)], [protocol.resources])
+    encoded: bytes = wire.WRITERS[protocol.request.DESCRIPTOR.name].record_batch_to_array(request)[0].as_py()
     return encoded
 
 
-def _grouped(spans: pa.RecordBatch) -> tuple[pa.RecordBatch, Numbers, Numbers, Numbers]:
-    """Return the spans in the order to write; for each group its resource, its scope and how many spans it has."""
-    resource = np.asarray(spans.column("resource"), np.int64)
-    scope = np.asarray(spans.column("scope"), np.int64)
-    group = _first_seen(_first_seen(resource) * (len(spans) + 1) + _first_seen(scope))
-    by_resource = np.lexsort((group, _first_seen(resource)))
-    if not np.array_equal(by_resource, np.arange(len(spans))):
-        spans = spans.take(pa.array(by_resource))
-    ordered = group[by_resource]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    firsts = by_resource[starts]
-    return spans, resource[firsts], scope[firsts], np.diff(starts, append=len(ordered))
+def _grouped(main: pa.RecordBatch, names: Sequence[str]) -> tuple[pa.RecordBatch, list[Numbers]]:
+    """Return the items in the order to write; for each level of owners the rows at which another one begins."""
+    group = np.zeros(len(main), np.int64)
+    levels = []
+    for name in names:
+        group = _first_seen(group * (len(main) + 1) + _first_seen(np.asarray(main.column(name), np.int64)))
+        levels.append(group)
+    order = np.lexsort(levels[::-1])
+    if not np.array_equal(order, np.arange(len(main))):
+        main = main.take(pa.array(order))
+    return main, [np.flatnonzero(np.diff(level[order], prepend=-1)) for level in levels]
 
 
 def _first_seen(numbers: Numbers) -> Numbers:
@@ -70,20 +61,17 @@ def _first_seen(numbers: Numbers) -> Numbers:
     return rank[inverse]
 
 
-def _spans(spans: pa.RecordBatch) -> pa.StructArray:
-    """Return the spans as in the protocol: a status of its own, present where it says something."""
-    code, message = spans.column("status_code"), spans.column("status_message")
-    unset = pc.and_(pc.equal(code, 0), pc.equal(message, ""))
-    status = pa.StructArray.from_arrays([message, code], names=["message", "code"], mask=unset)
-    return _struct(
-        spans.drop_columns(["resource", "scope", "status_code", "status_message"]).append_column("status", status)
-    )
+def _owners(batch: Batch, main: pa.RecordBatch, owner: str, starts: Numbers) -> pa.RecordBatch:
+    """Return what the items at *starts* refer to."""
+    return batch.tables[f"{owner}s"].take(main.column(owner).take(pa.array(starts)))
 
 
-def _struct(table: pa.RecordBatch) -> pa.StructArray:
-    return pa.StructArray.from_arrays(table.columns, fields=list(table.schema))
+def _cut(held: pa.Array, starts: Numbers, holder_starts: Numbers) -> pa.ListArray:
+    """Return what each holder holds; both are given by the rows of items at which they start."""
+    return lists(np.diff(np.searchsorted(starts, holder_starts), append=len(starts)), held)
 
 
-def _lists(lengths: Numbers, values: pa.Array) -> pa.ListArray:
-    """Return consecutive lists of these lengths over *values*."""
-    return pa.ListArray.from_arrays(pa.array(np.cumsum(np.append(0, lengths)), pa.int32()), values)
+def _holders(owner: str, owners: pa.RecordBatch, members: str, held: pa.ListArray) -> pa.StructArray:
+    """Return messages of an *owner*, its schema URL and, as *members*, what is held."""
+    columns = [struct(owners.drop_columns(["schema_url"])), held, owners.column("schema_url")]
+    return pa.StructArray.from_arrays(columns, names=[owner, members, "schema_url"])

@@ -4,10 +4,13 @@ import struct
 from typing import Any
 
 from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, EntityRef, KeyValueList
 
-from collector.batch import Batch
+from collector.batch import MAIN_TABLE, Batch, Signal
+from collector.schema import POINTS
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -30,7 +33,7 @@ def _comparable(cell: Any) -> Any:
         return _comparable_value(cell)
     if isinstance(cell, dict):
         return {name: _comparable(item) for name, item in cell.items()}
-    return cell
+    return struct.pack("<d", cell) if isinstance(cell, float) else cell
 
 
 def _comparable_value(value: dict[str, Any]) -> dict[str, Any]:
@@ -38,8 +41,7 @@ def _comparable_value(value: dict[str, Any]) -> dict[str, Any]:
     for name, kind in _NESTED.items():
         if value[name] is not None:
             result[name] = _canonical(kind.FromString(value[name]))
-    if value["double_value"] is not None:
-        result["double_value"] = struct.pack("<d", value["double_value"])
+    result["double_value"] = _comparable(value["double_value"])
     return result
 
 
@@ -47,24 +49,105 @@ def _canonical(message: Message) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
-def rows_by_protobuf(data: bytes) -> Rows:
+REQUESTS = {
+    Signal.TRACES: ExportTraceServiceRequest,
+    Signal.METRICS: ExportMetricsServiceRequest,
+    Signal.LOGS: ExportLogsServiceRequest,
+}
+LEVELS = {
+    Signal.TRACES: ("resource_spans", "scope_spans", "spans"),
+    Signal.METRICS: ("resource_metrics", "scope_metrics", "metrics"),
+    Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
+}
+
+
+def rows_by_protobuf(data: bytes, signal: Signal = Signal.TRACES) -> Rows:
     """Return the rows that a request should give; raise protobuf's DecodeError when it refuses the bytes."""
-    request = ExportTraceServiceRequest.FromString(data)
-    rows: Rows = {"spans": [], "resources": [], "scopes": []}
-    for resource_spans in request.resource_spans:
-        resource = resource_spans.resource
-        for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                places = {"resource": len(rows["resources"]), "scope": len(rows["scopes"])}
-                rows["spans"].append({**places, **_span(span)})
-            scope = scope_spans.scope
+    request = REQUESTS[signal].FromString(data)
+    by_resource, by_scope, items = LEVELS[signal]
+    rows: Rows = {MAIN_TABLE[signal]: [], "resources": [], "scopes": []}
+    if signal is Signal.METRICS:
+        rows["metrics"] = []
+    for holder in getattr(request, by_resource):
+        resource = holder.resource
+        for inner in getattr(holder, by_scope):
+            for item in getattr(inner, items):
+                _ADD[signal](rows, {"resource": len(rows["resources"]), "scope": len(rows["scopes"])}, item)
+            scope = inner.scope
             named = {"name": scope.name, "version": scope.version}
-            rows["scopes"].append({**named, **_attributes(scope), "schema_url": scope_spans.schema_url})
+            rows["scopes"].append({**named, **_attributes(scope), "schema_url": inner.schema_url})
         refs = [_canonical(reference) for reference in resource.entity_refs]
-        rows["resources"].append(
-            {**_attributes(resource), "entity_refs": refs, "schema_url": resource_spans.schema_url}
-        )
+        rows["resources"].append({**_attributes(resource), "entity_refs": refs, "schema_url": holder.schema_url})
     return rows
+
+
+def _add_span(rows: Rows, places: dict[str, int], span: Any) -> None:
+    rows["spans"].append({**places, **_span(span)})
+
+
+def _add_record(rows: Rows, places: dict[str, int], record: Any) -> None:
+    rows["records"].append(
+        {
+            **places,
+            **_members(record, "time_unix_nano", "observed_time_unix_nano", "severity_number", "severity_text"),
+            "body": _value(record.body) if record.HasField("body") else None,
+            **_attributes(record),
+            **_members(record, "flags", "trace_id", "span_id", "event_name"),
+        }
+    )
+
+
+def _add_metric(rows: Rows, places: dict[str, int], metric: Any) -> None:
+    kind = metric.WhichOneof("data")
+    data = getattr(metric, kind) if kind else None
+    places = {**places, "metric": len(rows["metrics"])}
+    rows["metrics"].append(
+        {
+            **_members(metric, "name", "description", "unit"),
+            "type": kind or "",
+            "aggregation_temporality": getattr(data, "aggregation_temporality", 0),
+            "is_monotonic": getattr(data, "is_monotonic", False),
+            "metadata": _pairs(metric.metadata),
+        }
+    )
+    for point in data.data_points if kind else ():
+        rows["points"].append({**dict.fromkeys(POINTS.names), **places, **_point(point)})
+
+
+def _point(point: Any) -> dict[str, Any]:
+    names = {field.name: field for field in point.DESCRIPTOR.fields}
+    own: dict[str, Any] = {"exemplars": []}
+    for name, field in names.items():
+        if name == "attributes":
+            own[name] = _pairs(point.attributes)
+        elif name == "exemplars":
+            own[name] = [_exemplar(one) for one in point.exemplars]
+        elif name in ("positive", "negative"):
+            buckets = getattr(point, name)
+            if point.HasField(name):
+                own[f"{name}_offset"], own[f"{name}_bucket_counts"] = buckets.offset, list(buckets.bucket_counts)
+        elif name == "quantile_values":
+            own[name] = [_comparable(_members(one, "quantile", "value")) for one in point.quantile_values]
+        elif field.has_presence:
+            own[name] = _comparable(getattr(point, name)) if point.HasField(name) else None
+        else:
+            found = getattr(point, name)
+            own[name] = _comparable(list(found) if name in ("bucket_counts", "explicit_bounds") else found)
+    return own
+
+
+def _exemplar(exemplar: Any) -> dict[str, Any]:
+    value = exemplar.WhichOneof("value")
+    return {
+        "filtered_attributes": _pairs(exemplar.filtered_attributes),
+        "time_unix_nano": exemplar.time_unix_nano,
+        "as_double": _comparable(exemplar.as_double) if value == "as_double" else None,
+        "as_int": exemplar.as_int if value == "as_int" else None,
+        **_members(exemplar, "span_id", "trace_id"),
+    }
+
+
+_ADD = {Signal.TRACES: _add_span, Signal.METRICS: _add_metric, Signal.LOGS: _add_record}
 
 
 def _span(span: Any) -> dict[str, Any]:
@@ -91,10 +174,14 @@ def _members(message: Any, *names: str) -> dict[str, Any]:
 
 
 def _attributes(holder: Any) -> dict[str, Any]:
-    attributes = [
-        {"key": pair.key, "value": _value(pair.value) if pair.HasField("value") else None} for pair in holder.attributes
-    ]
-    return {"attributes": attributes, "dropped_attributes_count": holder.dropped_attributes_count}
+    return {
+        "attributes": _pairs(holder.attributes),
+        "dropped_attributes_count": holder.dropped_attributes_count,
+    }
+
+
+def _pairs(pairs: Any) -> list[dict[str, Any]]:
+    return [{"key": pair.key, "value": _value(pair.value) if pair.HasField("value") else None} for pair in pairs]
 
 
 def _value(value: AnyValue) -> dict[str, Any]:
@@ -103,7 +190,7 @@ def _value(value: AnyValue) -> dict[str, Any]:
     if member in _NESTED:
         result[member] = _canonical(getattr(value, member))
     elif member == "double_value":
-        result[member] = struct.pack("<d", value.double_value)
+        result[member] = _comparable(value.double_value)
     elif member in _MEMBERS:
         result[member] = getattr(value, member)
     return result

@@ -7,13 +7,14 @@ import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.batch import Signal
+from collector.batch import MAIN_TABLE, Signal
 from collector.errors import Permanent
 from collector.otlp import decode as decoder
 from collector.otlp.decode import decode
-from collector.schema import RESOURCES, SCOPES, SPANS
+from collector.schema import TABLES
 
 from . import wires
 from .rows import rows_by_protobuf, rows_of
@@ -34,6 +35,13 @@ from .wires import (
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "decode"
 CAPTURES = sorted(CORPUS.glob("*.pb"))
+CAPTURES_OF = {
+    Signal.TRACES: CAPTURES,
+    Signal.METRICS: sorted(CORPUS.glob("metrics/*.pb")),
+    Signal.LOGS: sorted(CORPUS.glob("logs/*.pb")),
+}
+CAPTURED = [pytest.param(signal, path, id=path.stem) for signal, paths in CAPTURES_OF.items() for path in paths]
+SIGNALS = list(CAPTURES_OF)
 LIGHT = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -47,43 +55,46 @@ def _reader(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-def check_like_protobuf(data: bytes) -> None:
+def check_like_protobuf(data: bytes, signal: Signal = Signal.TRACES) -> None:
     """Check that the decoder accepts what protobuf accepts, with the same content, and refuses the rest."""
     try:
-        expected = rows_by_protobuf(data)
+        expected = rows_by_protobuf(data, signal)
     except DecodeError:
-        with pytest.raises(Permanent, match=r"^not a valid ExportTraceServiceRequest: .+; send OTLP protobuf$"):
-            decode(Signal.TRACES, data)
+        with pytest.raises(Permanent, match=r"^not a valid Export\w+ServiceRequest: .+; send OTLP protobuf$"):
+            decode(signal, data)
         return
-    check_rows(data, expected)
+    check_rows(data, expected, signal)
 
 
-def check_rows(data: bytes, expected: object) -> None:
-    batch = decode(Signal.TRACES, data)
-    for table in batch.tables.values():
+def check_rows(data: bytes, expected: object, signal: Signal = Signal.TRACES) -> None:
+    batch = decode(signal, data)
+    for name, table in batch.tables.items():
+        assert table.schema == TABLES[name]
         table.validate(full=True)
     assert rows_of(batch) == expected
 
 
-@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
-def test_captured_requests_hold_what_protobuf_finds(path: Path) -> None:
+@pytest.mark.parametrize(("signal", "path"), CAPTURED)
+def test_captured_requests_hold_what_protobuf_finds(signal: Signal, path: Path) -> None:
     data = path.read_bytes()
-    expected = rows_by_protobuf(data)
-    assert expected["spans"]
-    check_rows(data, expected)
+    expected = rows_by_protobuf(data, signal)
+    assert expected[MAIN_TABLE[signal]]
+    check_rows(data, expected, signal)
 
 
-@given(wires.requests)
+@pytest.mark.parametrize("signal", SIGNALS)
+@given(data=st.data())
 @LIGHT
-def test_any_request_holds_what_protobuf_finds(request: ExportTraceServiceRequest) -> None:
-    data = request.SerializeToString()
-    check_rows(data, rows_by_protobuf(data))
+def test_any_request_holds_what_protobuf_finds(signal: Signal, data: st.DataObject) -> None:
+    encoded = data.draw(wires.any_request[signal]).SerializeToString()
+    check_rows(encoded, rows_by_protobuf(encoded, signal), signal)
 
 
-@given(wires.careless_requests)
-@settings(LIGHT, max_examples=400)
-def test_careless_encoding_is_read_as_protobuf_reads_it(data: bytes) -> None:
-    check_like_protobuf(data)
+@pytest.mark.parametrize("signal", SIGNALS)
+@given(data=st.data())
+@settings(LIGHT, max_examples=200)
+def test_careless_encoding_is_read_as_protobuf_reads_it(signal: Signal, data: st.DataObject) -> None:
+    check_like_protobuf(data.draw(wires.careless_request[signal]), signal)
 
 
 def attribute(*fields: bytes) -> bytes:
@@ -242,34 +253,141 @@ def test_ten_thousand_levels_are_refused() -> None:
         decode(Signal.TRACES, request_with_value(nested_value(10_000)))
 
 
-def test_every_truncation_is_like_protobuf() -> None:
-    data = min(CAPTURES, key=lambda path: path.stat().st_size).read_bytes()
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_every_truncation_is_like_protobuf(signal: Signal) -> None:
+    data = min(CAPTURES_OF[signal], key=lambda path: path.stat().st_size).read_bytes()
     for size in range(len(data)):
-        check_like_protobuf(data[:size])
+        check_like_protobuf(data[:size], signal)
 
 
-@given(st.sampled_from(CAPTURES), st.randoms(use_true_random=False))
-@settings(LIGHT, max_examples=300)
-def test_damaged_request_never_gives_other_values_than_protobuf(path: Path, rng: random.Random) -> None:
+@given(st.sampled_from([param.values for param in CAPTURED]), st.randoms(use_true_random=False))
+@settings(LIGHT, max_examples=400)
+def test_damaged_request_never_gives_other_values_than_protobuf(
+    capture: tuple[Signal, Path], rng: random.Random
+) -> None:
     """ptars also takes tags of more than 32 bits and mismatched groups, so that it may refuse less; never more."""
+    signal, path = capture
     damaged = bytearray(path.read_bytes())
     for _ in range(rng.choice([1, 1, 2, 4])):
         place = rng.randrange(len(damaged))
         damaged[place : place + rng.choice([0, 1, 1, 1, 3])] = rng.randbytes(rng.choice([0, 1, 1, 2]))
     data = bytes(damaged)
     try:
-        expected = rows_by_protobuf(data)
+        expected = rows_by_protobuf(data, signal)
     except DecodeError:
         expected = None
     if expected is not None:
-        check_rows(data, expected)
+        check_rows(data, expected, signal)
         return
     try:
-        batch = decode(Signal.TRACES, data)
+        batch = decode(signal, data)
     except Permanent:
         return
     for table in batch.tables.values():
         table.validate(full=True)
+
+
+def metric(field: int, *points: bytes) -> bytes:
+    """Return a request with a metric whose type, of this number, has data points of these bytes."""
+    return request_with(sized(field, b"".join(sized(1, point) for point in points)))
+
+
+GAUGE, SUM, HISTOGRAM, EXPONENTIAL, SUMMARY = 5, 7, 9, 10, 11
+INT, DOUBLE = tag(6, FIXED64) + b"12345678", tag(4, FIXED64) + b"87654321"
+METRIC_CASES = {
+    "metric without type": request_with(sized(1, b"n")),
+    "metric without points": metric(SUM),
+    "point without value": metric(GAUGE, b""),
+    "int, then double": metric(GAUGE, INT + DOUBLE),
+    "double, then int": metric(SUM, DOUBLE + INT),
+    "gauge, then sum": request_with(sized(GAUGE, sized(1, INT)) + sized(SUM, sized(1, DOUBLE))),
+    "sum, then gauge": request_with(sized(SUM, sized(1, INT)) + sized(GAUGE, sized(1, DOUBLE))),
+    "gauge, then an empty sum": request_with(sized(GAUGE, sized(1, INT)) + sized(SUM, b"")),
+    "sum, gauge, sum": request_with(
+        sized(SUM, sized(1, INT)) + sized(GAUGE, b"") + sized(SUM, tag(3, VARINT) + b"\x01")
+    ),
+    "gauge in two pieces": request_with(sized(GAUGE, sized(1, INT)) + sized(GAUGE, sized(1, DOUBLE))),
+    "gauge cut between two pieces": request_with(sized(GAUGE, tag(1, BYTES) + b"\x09") + sized(GAUGE, INT)),
+    "gauge is a number": request_with(tag(GAUGE, VARINT) + b"\x03"),
+    "malformed gauge": request_with(sized(GAUGE, b"\xff")),
+    "bucket counts apart": metric(HISTOGRAM, (tag(6, FIXED64) + b"12345678") * 2),
+    "bucket counts in two pieces": metric(HISTOGRAM, sized(6, b"12345678") + sized(6, b"1234567812345678")),
+    "bucket counts in two pieces, cut": metric(HISTOGRAM, sized(6, b"1234") + sized(6, b"5678")),
+    "bucket counts packed and apart": metric(HISTOGRAM, sized(6, b"12345678") + tag(6, FIXED64) + b"12345678"),
+    "bucket counts cut short": metric(HISTOGRAM, sized(6, b"123456781234")),
+    "bucket counts in two pieces, cut, and one apart": metric(
+        HISTOGRAM, sized(6, b"1234") + sized(6, b"5678") + tag(6, FIXED64) + b"12345678"
+    ),
+    "bounds cut short": metric(HISTOGRAM, sized(7, b"1234567")),
+    "bounds are numbers": metric(HISTOGRAM, tag(7, VARINT) + b"\x03"),
+    "empty bucket counts": metric(HISTOGRAM, sized(6, b"")),
+    "some histograms without buckets": metric(HISTOGRAM, b"", sized(6, bytes(8)), b"", sized(6, bytes(24)) * 2, b""),
+    "exponential bucket counts apart": metric(EXPONENTIAL, sized(8, (tag(2, VARINT) + b"\x05") * 2)),
+    "exponential bucket counts cut short": metric(EXPONENTIAL, sized(8, sized(2, b"\x80"))),
+    "empty buckets": metric(EXPONENTIAL, sized(8, b""), sized(9, b"")),
+    "buckets merge": metric(
+        EXPONENTIAL, sized(8, sized(2, b"\x01") + tag(1, VARINT) + b"\x02") + sized(8, b"\x12\x01\x05")
+    ),
+    "zigzag": metric(EXPONENTIAL, tag(6, VARINT) + varint(2**32 - 1), tag(6, VARINT) + varint(2**64 - 1)),
+    "exemplar with two values": metric(GAUGE, sized(5, tag(3, FIXED64) + b"12345678" + INT)),
+    "malformed exemplar": metric(SUM, sized(5, b"\xff")),
+    "malformed array in a point": metric(SUMMARY, sized(7, sized(2, sized(5, b"\x0a\x05")))),
+    "malformed array in an exemplar": metric(GAUGE, sized(5, sized(7, sized(2, sized(5, b"\x0a\x05"))))),
+    "malformed array in the metadata": request_with(sized(12, sized(2, sized(5, b"\x0a\x05")))),
+    "unknown temporality": request_with(sized(SUM, sized(1, INT) + tag(2, VARINT) + varint(2**64 - 1))),
+}
+
+
+@pytest.mark.parametrize("data", METRIC_CASES.values(), ids=METRIC_CASES)
+def test_edge_of_metrics_is_read_as_protobuf_reads_it(data: bytes) -> None:
+    check_like_protobuf(data, Signal.METRICS)
+
+
+def test_points_of_several_types_stand_in_the_order_of_their_metrics() -> None:
+    request = ExportMetricsServiceRequest()
+    scope = request.resource_metrics.add().scope_metrics.add()
+    for number, kind in enumerate(["sum", "gauge", "summary", "sum", "histogram", "gauge", "exponential_histogram"]):
+        points = getattr(scope.metrics.add(name=f"m{number}"), kind).data_points
+        for place in range(2):
+            points.add(time_unix_nano=10 * number + place)
+    batch = decode(Signal.METRICS, request.SerializeToString())
+    assert batch.main.column("metric").to_pylist() == [number for number in range(7) for _ in range(2)]
+    assert batch.main.column("time_unix_nano").to_pylist() == [
+        10 * number + place for number in range(7) for place in range(2)
+    ]
+    check_like_protobuf(request.SerializeToString(), Signal.METRICS)
+
+
+@pytest.mark.parametrize("levels", [1, 40, 43, 44, 45, 46, 47, 48, 49, 60, 10_000])
+def test_nesting_in_metrics_and_logs_is_taken_as_deep_as_protobuf_takes_it(levels: int) -> None:
+    value = nested_value(levels)
+    for field in (GAUGE, SUM):
+        check_like_protobuf(metric(field, sized(7, sized(2, value))), Signal.METRICS)
+        check_like_protobuf(metric(field, sized(5, sized(7, sized(2, value)))), Signal.METRICS)
+    check_like_protobuf(metric(HISTOGRAM, sized(9, sized(2, value))), Signal.METRICS)
+    check_like_protobuf(metric(EXPONENTIAL, sized(1, sized(2, value))), Signal.METRICS)
+    check_like_protobuf(metric(SUMMARY, sized(7, sized(2, value))), Signal.METRICS)
+    check_like_protobuf(request_with(sized(12, sized(2, value))), Signal.METRICS)
+    check_like_protobuf(request_with(sized(5, value)), Signal.LOGS)
+    check_like_protobuf(request_with(sized(6, sized(2, value))), Signal.LOGS)
+
+
+BODY_CASES = {
+    "record without body": request_with(b""),
+    "empty body": request_with(sized(5, b"")),
+    "bodies and none": request_with(sized(5, sized(1, b"a"))) + request_with(b"") + request_with(sized(5, b"")),
+    "body in two pieces": request_with(sized(5, sized(1, b"a")) + sized(5, tag(3, VARINT) + b"\x03")),
+    "body with two members": request_with(sized(5, sized(1, b"a") + tag(3, VARINT) + b"\x03")),
+    "map in two pieces": request_with(sized(5, sized(6, b"")) + sized(5, sized(6, sized(1, sized(1, b"k"))))),
+    "malformed map": request_with(sized(5, sized(6, b"\x0a\x05"))),
+    "body is a number": request_with(tag(5, VARINT) + b"\x03"),
+    "severity beyond 32 bits": request_with(tag(2, VARINT) + varint(2**32 + 3)),
+}
+
+
+@pytest.mark.parametrize("data", BODY_CASES.values(), ids=BODY_CASES)
+def test_edge_of_logs_is_read_as_protobuf_reads_it(data: bytes) -> None:
+    check_like_protobuf(data, Signal.LOGS)
 
 
 def test_string_indexes_of_profiles_are_unknown_fields() -> None:
@@ -280,14 +398,12 @@ def test_string_indexes_of_profiles_are_unknown_fields() -> None:
     assert second["attributes"][0]["value"]["string_value"] == "a"
 
 
-def test_request_without_spans_has_no_rows() -> None:
-    batch = decode(Signal.TRACES, b"")
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_request_without_items_has_no_rows(signal: Signal) -> None:
+    batch = decode(signal, b"")
     assert batch.rows == 0
-    assert {name: table.schema for name, table in batch.tables.items()} == {
-        "spans": SPANS,
-        "resources": RESOURCES,
-        "scopes": SCOPES,
-    }
+    assert set(batch.tables) == set(rows_by_protobuf(b"", signal))
+    assert {name: table.schema for name, table in batch.tables.items()} == {name: TABLES[name] for name in batch.tables}
 
 
 def test_equal_bytes_have_equal_ids() -> None:
@@ -315,7 +431,6 @@ def test_many_resources_and_scopes_keep_their_places() -> None:
     check_rows(data, rows_by_protobuf(data))
 
 
-@pytest.mark.parametrize("signal", [Signal.METRICS, Signal.LOGS, Signal.ROLLUPS])
-def test_other_signals_are_refused(signal: Signal) -> None:
-    with pytest.raises(Permanent, match="not supported yet"):
-        decode(signal, b"")
+def test_rollups_are_no_signal_of_otlp() -> None:
+    with pytest.raises(Permanent, match="OTLP has no such signal"):
+        decode(Signal.ROLLUPS, b"")

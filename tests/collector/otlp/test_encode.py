@@ -1,6 +1,13 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pyarrow as pa
 import pytest
+from google.protobuf.message import Message
 from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.batch import Batch, Signal, concat
@@ -9,28 +16,51 @@ from collector.otlp.decode import decode
 from collector.otlp.encode import encode
 
 from . import wires
-from .rows import rows_by_protobuf
-from .test_decode import CAPTURES, LIGHT
+from .rows import LEVELS, REQUESTS, rows_by_protobuf
+from .test_decode import CAPTURED, CAPTURES, CAPTURES_OF, LIGHT, SIGNALS
 from .wires import request_with_value, sized
 
 
-def test_captured_requests_come_back_equal() -> None:
-    for path in CAPTURES:
-        data = path.read_bytes()
-        assert rows_by_protobuf(encode(decode(Signal.TRACES, data))) == rows_by_protobuf(data)
+def without_empty_owners(request: Message, signal: Signal) -> Message:
+    """Return the request without resources, scopes and metrics that hold nothing."""
+    by_resource, by_scope, items = LEVELS[signal]
+    for holder in getattr(request, by_resource):
+        for inner in getattr(holder, by_scope):
+            if signal is Signal.METRICS:
+                keep(
+                    inner.metrics,
+                    lambda one: one.WhichOneof("data") and getattr(one, one.WhichOneof("data")).data_points,
+                )
+        keep(getattr(holder, by_scope), lambda inner: getattr(inner, items))
+    keep(getattr(request, by_resource), lambda holder: getattr(holder, by_scope))
+    return request
 
 
-@given(wires.requests)
+def points_of(metric: Any) -> Any:
+    kind = metric.WhichOneof("data")
+    return kind and getattr(metric, kind).data_points
+
+
+def keep(repeated: Any, wanted: Callable[[Any], object]) -> None:
+    kept = [one for one in repeated if wanted(one)]
+    del repeated[:]
+    repeated.extend(kept)
+
+
+@pytest.mark.parametrize(("signal", "path"), CAPTURED)
+def test_captured_requests_come_back_equal(signal: Signal, path: Path) -> None:
+    data = path.read_bytes()
+    assert rows_by_protobuf(encode(decode(signal, data)), signal) == rows_by_protobuf(data, signal)
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+@given(data=st.data())
 @LIGHT
-def test_any_request_comes_back_with_its_spans(request: ExportTraceServiceRequest) -> None:
-    for resource_spans in request.resource_spans:
-        filled = [scope_spans for scope_spans in resource_spans.scope_spans if scope_spans.spans]
-        del resource_spans.scope_spans[:]
-        resource_spans.scope_spans.extend(filled)
-    filled = [resource_spans for resource_spans in request.resource_spans if resource_spans.scope_spans]
-    request = ExportTraceServiceRequest(resource_spans=filled)
-    data = request.SerializeToString()
-    assert rows_by_protobuf(encode(decode(Signal.TRACES, data))) == rows_by_protobuf(data)
+def test_any_request_comes_back_with_its_items(signal: Signal, data: st.DataObject) -> None:
+    request = without_empty_owners(data.draw(wires.any_request[signal]), signal)
+    sent = request.SerializeToString()
+    back = encode(decode(signal, sent))
+    assert rows_by_protobuf(back, signal) == rows_by_protobuf(sent, signal)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +133,28 @@ def test_no_spans_are_an_empty_request() -> None:
     assert encode(three_services().take([])) == b""
 
 
-def test_other_signals_are_refused() -> None:
-    with pytest.raises(Permanent, match="cannot be written as OTLP"):
+def test_points_that_were_mixed_are_written_by_metric() -> None:
+    request = ExportMetricsServiceRequest()
+    scope = request.resource_metrics.add().scope_metrics.add()
+    for name in "abc":
+        points = scope.metrics.add(name=name).sum.data_points
+        for number in range(3):
+            points.add(as_int=number)
+    batch = decode(Signal.METRICS, request.SerializeToString()).take([8, 0, 6, 4, 1])
+    back = ExportMetricsServiceRequest.FromString(encode(batch))
+    assert [
+        (metric.name, [point.as_int for point in metric.sum.data_points])
+        for metric in back.resource_metrics[0].scope_metrics[0].metrics
+    ] == [("c", [2, 0]), ("a", [0, 1]), ("b", [1])]
+
+
+@pytest.mark.parametrize("signal", [Signal.METRICS, Signal.LOGS])
+def test_joined_metrics_and_logs_are_written_as_one_request(signal: Signal) -> None:
+    data = [path.read_bytes() for path in CAPTURES_OF[signal][:3]]
+    joined = encode(concat("joined", [decode(signal, one) for one in data]))
+    assert REQUESTS[signal].FromString(joined) == REQUESTS[signal].FromString(b"".join(data))
+
+
+def test_rollups_cannot_be_written_as_otlp() -> None:
+    with pytest.raises(Permanent, match="OTLP has no such signal"):
         encode(Batch("1", Signal.ROLLUPS, {}))
