@@ -1,5 +1,6 @@
-"""Stores spans in SigNoz's tables and rollups in our own, in an embedded or a remote ClickHouse."""
+"""Stores spans and logs in SigNoz's tables and rollups in our own, in an embedded or a remote ClickHouse."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -22,8 +23,16 @@ from exporters.clickhouse.client import (
 )
 from exporters.clickhouse.delivery import deliver, permanent
 from exporters.clickhouse.insert import Insert
+from exporters.clickhouse.logs import log_inserts
 from exporters.clickhouse.rollups import rollup_inserts
 from exporters.clickhouse.traces import trace_inserts
+
+INSERTS: Mapping[Signal, Callable[[Batch, float], list[Insert]]] = {
+    Signal.TRACES: trace_inserts,
+    Signal.LOGS: log_inserts,
+    Signal.ROLLUPS: rollup_inserts,
+}
+"""What makes the rows of each signal, given the Unix time in seconds."""
 
 _SEPARATOR = "://"
 
@@ -73,7 +82,7 @@ class ClickhouseConfig(ExporterConfig):
     tables: Literal["create"] = Field("create", alias="schema")
     """``create`` makes the databases, tables and views that are missing, in the layout of SigNoz."""
     retention: PositiveInt = 15
-    """Days that spans are kept."""
+    """Days that spans and logs are kept."""
     rollup_retention: PositiveInt = 400
     """Days that the per-minute numbers are kept."""
     ngram_indexes: bool = False
@@ -81,10 +90,10 @@ class ClickhouseConfig(ExporterConfig):
 
 
 class ClickhouseExporter(Exporter):
-    """Stores spans and rollups in ClickHouse, each once, however often a batch is sent."""
+    """Stores spans, logs and rollups in ClickHouse, each once, however often a batch is sent."""
 
     Config = ClickhouseConfig
-    consumes: ClassVar[frozenset[Signal]] = frozenset({Signal.TRACES, Signal.ROLLUPS})
+    consumes: ClassVar[frozenset[Signal]] = frozenset(INSERTS)
 
     def __init__(self, config: Any, host: Host) -> None:
         super().__init__(config, host)
@@ -109,7 +118,7 @@ class ClickhouseExporter(Exporter):
     def export(self, batch: Batch) -> None:
         """Store the batch; raise Retryable while ClickHouse cannot, Permanent with the rows that it never can."""
         try:
-            refusals = deliver(self._ready(), batch.id, self._inserts(batch))
+            refusals = deliver(self._ready(), batch.id, INSERTS[batch.signal](batch, self.host.clock()))
         except Retryable:
             # Whatever was wrong may have been the tables; looking costs little beside a failed delivery.
             self._has_tables = False
@@ -119,9 +128,6 @@ class ClickhouseExporter(Exporter):
             self.host.metrics.count("clickhouse_exporter_dropped_side_rows", refusals.side_rows, exporter=self.host.id)
         if refusals.rows:
             raise permanent(refusals)
-
-    def _inserts(self, batch: Batch) -> list[Insert]:
-        return rollup_inserts(batch) if batch.signal is Signal.ROLLUPS else trace_inserts(batch, self.host.clock())
 
     def _ready(self) -> Connection:
         if self._connection is None:

@@ -1,14 +1,16 @@
-"""Resources and scopes as SigNoz's trace tables show them: texts made once per distinct resource or scope."""
+"""Resources and scopes as SigNoz's tables show them: texts made once per distinct resource or scope."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from collector.attributes import Attributes, resource_attributes_of
-from collector.batch import Batch
+from collector.batch import Batch, Signal
 from exporters.clickhouse.columns import Ints, compact
 from exporters.clickhouse.distinct import distinct_attributes, distinct_pairs
 from exporters.clickhouse.fingerprint import resource_fingerprint
@@ -16,13 +18,12 @@ from exporters.clickhouse.insert import Insert
 from exporters.clickhouse.texts import as_string, go_text, json_object, plain_quoted, quoted
 from exporters.clickhouse.values import Value, flatten
 
-RESOURCE_BUCKET_SECONDS = 1800
-"""Spans and resources are joined within half hours of the span's start."""
+_BUCKET_SECONDS = 1800  # items and resources are joined within half hours of the span's start or the record's time
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What the tables hold of one resource; *strings* are its attributes, flattened, as texts."""
+    """What the tables hold of one resource; *strings* are its attributes as texts."""
 
     fingerprint: str
     labels: str
@@ -30,12 +31,13 @@ class Resource:
     service_name: str | None
 
     @classmethod
-    def of(cls, attributes: Mapping[str, Value]) -> "Resource":
-        """Return the texts of a resource with these attributes."""
+    def of(cls, attributes: Mapping[str, Value], *, flat: bool) -> "Resource":
+        """Return the texts of a resource with these attributes; *flat* gives the members of maps keys of their own."""
         # SigNoz escapes <, > and & in labels, and then its own search cannot find them: leave them as they are.
         labels = {key: plain_quoted(as_string(value)) for key, value in attributes.items()}
+        strings = _flat_strings(attributes) if flat else {key: as_string(value) for key, value in attributes.items()}
         name = as_string(attributes["service.name"]) if "service.name" in attributes else None
-        return cls(resource_fingerprint(attributes), json_object(labels, plain_quoted), _flat_strings(attributes), name)
+        return cls(resource_fingerprint(attributes), json_object(labels, plain_quoted), strings, name)
 
     @property
     def json(self) -> str:
@@ -45,7 +47,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The distinct resources of a batch's spans: ``distinct[numbers[span]]`` is the resource of a span."""
+    """The distinct resources of a batch's items: ``distinct[numbers[row]]`` is the resource of an item."""
 
     distinct: list[Resource]
     numbers: Ints
@@ -74,24 +76,29 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """The distinct scopes of a batch's spans: ``distinct[numbers[span]]`` is the scope of a span."""
+    """The distinct scopes of a batch's items: ``distinct[numbers[row]]`` is the scope of an item."""
 
     distinct: list[Scope]
     numbers: Ints
 
 
 def resources_of(batch: Batch) -> Resources:
-    """Return the resources that the batch's spans refer to, worked out once per batch."""
+    """Return the resources that the batch's items refer to, worked out once per batch."""
     return batch.memo(_resources)
 
 
 def scopes_of(batch: Batch) -> Scopes:
-    """Return the scopes that the batch's spans refer to, worked out once per batch."""
+    """Return the scopes that the batch's items refer to, worked out once per batch."""
     return batch.memo(_scopes)
 
 
-def resource_insert(batch: Batch, buckets: Ints) -> Insert:
-    """Return one row per resource and half hour; *buckets* are the half hours of the spans, in Unix seconds."""
+def bucket_seconds(nanoseconds: npt.NDArray[Any]) -> Ints:
+    """Return the half hour of each time, in Unix seconds."""
+    return (nanoseconds // (_BUCKET_SECONDS * 10**9)).astype(np.int64) * _BUCKET_SECONDS
+
+
+def resource_insert(batch: Batch, table: str, buckets: Ints) -> Insert:
+    """Return one row for *table* per resource and half hour; *buckets* are those of the items, in Unix seconds."""
     resources = resources_of(batch)
     seen, numbers = distinct_pairs(buckets, resources.numbers)
     found = {
@@ -103,13 +110,14 @@ def resource_insert(batch: Batch, buckets: Ints) -> Insert:
         [pa.array(labels, pa.string()), pa.array(fingerprints, pa.string()), pa.array(times, pa.int64())],
         ["labels", "fingerprint", "seen_at_ts_bucket_start"],
     )
-    return Insert("signoz_traces.distributed_traces_v3_resource", rows, None)
+    return Insert(table, rows, None)
 
 
 def _resources(batch: Batch) -> Resources:
     found = distinct_attributes(resource_attributes_of(batch))
     used, numbers = compact(found.numbers[np.asarray(batch.main.column("resource"))])
-    return Resources([Resource.of(found.maps[number]) for number in used], numbers)
+    flat = batch.signal is Signal.TRACES
+    return Resources([Resource.of(found.maps[number], flat=flat) for number in used], numbers)
 
 
 def _scopes(batch: Batch) -> Scopes:

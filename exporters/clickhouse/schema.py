@@ -9,12 +9,13 @@ from collector.errors import Retryable
 from exporters.clickhouse.client import Connection
 from exporters.clickhouse.views import view_statements
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of the tables; a newer version in ClickHouse is left alone."""
 
 _CREATE_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)\.(\w+)")
 _TTL = re.compile(r"^TTL (.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"toIntervalSecond\(\d+\)")
+_DAYS = re.compile(r"_retention_days UInt16 DEFAULT \d+")
 _DAY = 86_400
 
 
@@ -49,9 +50,10 @@ def create(connection: Connection, tables: Tables) -> None:
 
 def statements(tables: Tables) -> Iterator[str]:
     """Yield the statements of the ``.sql`` files in order, filled in."""
-    for name in ("traces.sql", "metadata.sql", "rollups.sql"):
+    for name in ("traces.sql", "logs.sql", "metadata.sql", "rollups.sql"):
         text = (files(__package__) / "sql" / name).read_text()
         text = text.replace("{retention}", str(tables.retention * _DAY))
+        text = text.replace("{retention_days}", str(tables.retention))
         text = text.replace("{rollup_retention}", str(tables.rollup_retention * _DAY))
         yield from _split(text if tables.ngram_indexes else _without_ngrams(text))
     yield from _split(view_statements())
@@ -93,17 +95,21 @@ def _refuse_foreign(connection: Connection) -> None:
 
 
 def _keep(connection: Connection, tables: Tables) -> None:
-    """Bring tables that were made with another retention to the wanted one."""
-    engines = {
-        f"{database}.{table}": engine
-        for database, table, engine in connection.rows(
-            "SELECT database, name, engine_full FROM system.tables"
-            " WHERE database IN ('signoz_traces', 'signoz_genai') AND engine LIKE '%MergeTree'"
+    """Bring tables that were made with another retention to the wanted one; rows that carry their own keep it."""
+    found = {
+        f"{database}.{table}": (engine, made.replace("`", ""))
+        for database, table, engine, made in connection.rows(
+            "SELECT database, name, engine_full, create_table_query FROM system.tables"
+            " WHERE database IN ('signoz_traces', 'signoz_logs', 'signoz_genai') AND engine LIKE '%MergeTree'"
         )
     }
     for statement in statements(tables):
         made, ttl = _CREATE_TABLE.search(statement), _TTL.search(statement)
         if made and ttl:
             table = ".".join(made.groups())
-            if _SECONDS.findall(engines[table]) != _SECONDS.findall(ttl[1]):
+            engine, present = found[table]
+            if _SECONDS.findall(engine) != _SECONDS.findall(ttl[1]):
                 connection.command(f"ALTER TABLE {table} MODIFY TTL {ttl[1]}")
+            days = _DAYS.search(statement)
+            if days and days[0] not in present:
+                connection.command(f"ALTER TABLE {table} MODIFY COLUMN {days[0]}")

@@ -18,8 +18,8 @@ from exporters.clickhouse.events import events_column, links_column
 from exporters.clickhouse.exceptions import exceptions_insert
 from exporters.clickhouse.insert import Insert
 from exporters.clickhouse.kinds import KINDS, STATUS_CODES, kinds_of, status_codes_of
-from exporters.clickhouse.resources import RESOURCE_BUCKET_SECONDS, resource_insert, resources_of, scopes_of
-from exporters.clickhouse.tags import keys_insert, values_insert
+from exporters.clickhouse.resources import bucket_seconds, resource_insert, resources_of, scopes_of
+from exporters.clickhouse.span_tags import keys_insert, span_values_insert
 from exporters.clickhouse.typed_attributes import map_column, typed_attributes_of
 
 _FLAGS_KNOW_REMOTE = 0x100
@@ -40,8 +40,8 @@ def trace_inserts(batch: Batch, now: float) -> list[Insert]:
     ids["trace_id"] = pc.utf8_slice_codeunits(ids["trace_id"], 0, _TRACE_ID_DIGITS)
     inserts = [
         keys_insert(batch),
-        values_insert(batch),
-        resource_insert(batch, _buckets(batch)),
+        span_values_insert(batch),
+        resource_insert(batch, "signoz_traces.distributed_traces_v3_resource", _buckets(batch)),
         exceptions_insert(batch, ids["trace_id"], ids["span_id"]),
         Insert("signoz_traces.distributed_signoz_index_v3", _spans(batch, ids, now), np.arange(batch.rows)),
     ]
@@ -118,4 +118,4 @@ def _starts(batch: Batch) -> Ints:
 
 def _buckets(batch: Batch) -> Ints:
     """Return the half hour in which each span started, in Unix seconds."""
-    return _starts(batch) // (RESOURCE_BUCKET_SECONDS * 10**9) * RESOURCE_BUCKET_SECONDS
+    return bucket_seconds(_starts(batch))

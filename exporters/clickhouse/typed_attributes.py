@@ -1,8 +1,10 @@
-"""The attributes of spans sorted by the ClickHouse type that holds them: strings, numbers, booleans.
+"""The attributes of spans and log records sorted by the ClickHouse type that holds them: strings, numbers, booleans.
 
-    [a="x" n=1 m={k: true}]   ->   strings a="x"    numbers n=1    booleans m.k=true
+    [a="x" n=1 m={k: true}]   ->   strings a="x"                 numbers n=1    booleans m.k=true    of a span
+                                   strings a="x" m="{...}"       numbers n=1                         of a record
 
-Lists, bytes and empty values are strings; maps are flattened; NaN and infinities have no place and are left out.
+Lists, bytes and empty values are strings. Maps are flattened on spans and strings on records. NaN and infinities are
+numbers on records; on spans they have no place and are left out.
 """
 
 from collections.abc import Iterable
@@ -15,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from collector.attributes import Attributes, attributes_of
-from collector.batch import Batch
+from collector.batch import Batch, Signal
 from exporters.clickhouse.columns import Ints, binary_rows, offsets_of, ragged
 from exporters.clickhouse.texts import as_string, go_text
-from exporters.clickhouse.values import Value, array_value, flatten, is_number, kvlist_value
+from exporters.clickhouse.values import Value, flatten, is_number, kvlist_value, member_values
 
 _Leaves: TypeAlias = list[list[tuple[str, Any]]]
 """For each distinct map its flattened keys and values."""
@@ -26,7 +28,7 @@ _Leaves: TypeAlias = list[list[tuple[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Attributes of one type, in the order of their spans; *codes* are numbers of keys."""
+    """Attributes of one type, in the order of their rows; *codes* are numbers of keys."""
 
     rows: Ints
     codes: npt.NDArray[np.integer[Any]]
@@ -35,7 +37,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class TypedAttributes:
-    """All attributes of a batch's spans; ``names[code]`` is the key of an entry."""
+    """All attributes of a batch's items; ``names[code]`` is the key of an entry."""
 
     names: list[str]
     strings: Entries
@@ -57,7 +59,7 @@ class _Found:
 
 
 def typed_attributes_of(batch: Batch) -> TypedAttributes:
-    """Return the attributes of the batch's spans by type, worked out once per batch."""
+    """Return the attributes of the batch's items by type, worked out once per batch."""
     return batch.memo(_typed_attributes)
 
 
@@ -70,11 +72,12 @@ def map_column(entries: Entries, names: list[str], rows: int) -> pa.MapArray:
 
 def _typed_attributes(batch: Batch) -> TypedAttributes:
     attributes = attributes_of(batch)
-    members = dict(zip(attributes.values.type.names, attributes.values.flatten(), strict=True))
+    members = attributes.members
     names = list(attributes.names)
-    found = [_strings(attributes, members), _numbers(attributes, members), _booleans(attributes, members)]
+    flat = batch.signal is Signal.TRACES
+    found = [_strings(attributes, members, flat), _numbers(attributes, members, flat), _booleans(attributes, members)]
     maps = members["kvlist_value"]
-    nested = maps.null_count < len(maps)
+    nested = flat and maps.null_count < len(maps)
     if nested:
         leaves = _leaves(attributes, maps, names)
         found = [_merge(plain, leaf) for plain, leaf in zip(found, leaves, strict=True)]
@@ -84,7 +87,7 @@ def _typed_attributes(batch: Batch) -> TypedAttributes:
 
 
 def _entries(found: _Found, rows: Ints, keys: int, *, repeated: bool) -> Entries:
-    """Return what was found as entries; where keys may be *repeated*, only the last value of each key of a span."""
+    """Return what was found as entries; where keys may be *repeated*, only the last value of each key of a row."""
     entries = Entries(rows[found.positions], found.codes, found.values)
     if not repeated:
         return entries
@@ -93,11 +96,18 @@ def _entries(found: _Found, rows: Ints, keys: int, *, repeated: bool) -> Entries
     return Entries(entries.rows[last], entries.codes[last], entries.values.take(pa.array(last)))
 
 
-def _strings(attributes: Attributes, members: dict[str, pa.Array]) -> _Found:
+def distinct_texts(name: str, member: pa.Array) -> pa.DictionaryArray:
+    """Return the values of one member of a value column as texts, nulls left out, each distinct one made once."""
+    distinct = pc.dictionary_encode(member.drop_null())
+    texts = [as_string(value) for value in member_values(name, distinct.dictionary)]
+    return pa.DictionaryArray.from_arrays(distinct.indices, pa.array(texts, pa.string()))
+
+
+def _strings(attributes: Attributes, members: dict[str, pa.Array], flat: bool) -> _Found:
     texts = members["string_value"]
     pieces = [texts]
     source = np.where(_present(texts), np.arange(len(texts)), -1)
-    for positions, derived, numbers in _derived_texts(members):
+    for positions, derived, numbers in _derived_texts(members, flat):
         source[positions] = numbers + sum(map(len, pieces))
         pieces.append(derived)
     positions = np.flatnonzero(source >= 0)
@@ -105,17 +115,13 @@ def _strings(attributes: Attributes, members: dict[str, pa.Array]) -> _Found:
     return _Found(positions, attributes.codes[positions], values)
 
 
-def _derived_texts(members: dict[str, pa.Array]) -> Iterable[tuple[Ints, pa.StringArray, Ints]]:
+def _derived_texts(members: dict[str, pa.Array], flat: bool) -> Iterable[tuple[Ints, pa.StringArray, Ints]]:
     """Yield, for each other kind of value that is a string here, its positions, the distinct texts, their numbers."""
-    for name in ("array_value", "bytes_value"):
+    for name in ("array_value", "bytes_value") if flat else ("array_value", "bytes_value", "kvlist_value"):
         member = members[name]
         if member.null_count < len(member):
-            distinct = pc.dictionary_encode(member.drop_null())
-            plain: Iterable[Value] = distinct.dictionary.to_pylist()
-            if name == "array_value":
-                plain = map(array_value, distinct.dictionary.to_pylist())
-            texts = pa.array([as_string(value) for value in plain], pa.string())
-            yield np.flatnonzero(_present(member)), texts, np.asarray(distinct.indices)
+            texts = distinct_texts(name, member)
+            yield np.flatnonzero(_present(member)), texts.dictionary, np.asarray(texts.indices)
     filled = sum(len(member) - member.null_count for member in members.values())
     count = len(members["string_value"])
     if filled < count:
@@ -124,15 +130,15 @@ def _derived_texts(members: dict[str, pa.Array]) -> Iterable[tuple[Ints, pa.Stri
         yield positions, pa.array([""]), np.zeros(len(positions), np.int64)
 
 
-def _numbers(attributes: Attributes, members: dict[str, pa.Array]) -> _Found:
+def _numbers(attributes: Attributes, members: dict[str, pa.Array], flat: bool) -> _Found:
     values = members["int_value"].fill_null(0).to_numpy().astype(np.float64)
     present = _present(members["int_value"])
     doubles = members["double_value"]
     if doubles.null_count < len(doubles):
         plain = doubles.fill_null(np.nan).to_numpy()
-        finite = np.isfinite(plain)
-        values = np.where(finite, plain, values)
-        present = present | finite
+        kept = np.isfinite(plain) if flat else _present(doubles)
+        values = np.where(kept, plain, values)
+        present = present | kept
     positions = np.flatnonzero(present)
     return _Found(positions, attributes.codes[positions], pa.array(values[positions]))
 
@@ -192,7 +198,7 @@ def _merge(first: _Found, second: _Found) -> _Found:
 
 
 def _has_repeated_keys(attributes: Attributes) -> bool:
-    """Tell whether a span has a key twice, by looking at the few distinct sequences of keys that spans have."""
+    """Tell whether a row has a key twice, by looking at the few distinct sequences of keys that rows have."""
     shapes = pc.unique(binary_rows(attributes.codes, attributes.lengths))
     lengths = pc.binary_length(shapes).to_numpy() // 4
     codes = np.frombuffer(b"".join(shapes.to_pylist()), np.int32)

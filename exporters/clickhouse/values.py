@@ -5,7 +5,7 @@ Everything else stays in Arrow columns; see `collector.schema.ANY_VALUE` for the
 
 import math
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -28,14 +28,20 @@ def kvlist_value(data: bytes) -> Value:
 _DECODERS = {"array_value": array_value, "kvlist_value": kvlist_value}
 
 
+def member_values(name: str, member: pa.Array) -> list[Value]:
+    """Return the values of the member *name* of a `collector.schema.ANY_VALUE` column, nulls left out."""
+    decode = _DECODERS.get(name)
+    values: list[Any] = member.drop_null().to_pylist()
+    return [decode(value) for value in values] if decode else values
+
+
 def python_values(values: pa.StructArray) -> list[Value]:
     """Return every value of a `collector.schema.ANY_VALUE` column as plain Python."""
     result: list[Value] = [None] * len(values)
     for name, member in zip(values.type.names, values.flatten(), strict=True):
-        decode = _DECODERS.get(name)
         positions = np.flatnonzero(np.asarray(member.is_valid())).tolist()
-        for position, value in zip(positions, member.drop_null().to_pylist(), strict=True):
-            result[position] = decode(value) if decode else value
+        for position, value in zip(positions, member_values(name, member), strict=True):
+            result[position] = value
     return result
 
 

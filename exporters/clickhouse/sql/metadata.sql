@@ -17,11 +17,14 @@ PARTITION BY toDate(release_time / 1000000000)
 ORDER BY (signal, column_name, column_type, field_context, field_name, version)
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- SigNoz reads the newest column released before the asked time. Both columns are there from the first span on;
+-- SigNoz reads the newest column released before the asked time. Both columns are there from the first row on;
 -- one nanosecond makes the JSON column the newer one.
 INSERT INTO signoz_metadata.column_evolution_metadata
-SELECT * FROM values(
-    'signal String, column_name String, column_type String, field_context String, field_name String, version UInt32, release_time Float64',
-    ('traces', 'resources_string', 'Map(LowCardinality(String), Float64)', 'resource', '__all__', 0, 0),
-    ('traces', 'resource', 'JSON()', 'resource', '__all__', 1, 1))
-WHERE (SELECT count() FROM signoz_metadata.column_evolution_metadata WHERE signal = 'traces') = 0;
+SELECT signal, column_name, column_type, 'resource', '__all__', version, version
+FROM values(
+    'signal String, column_name String, column_type String, version UInt32',
+    ('traces', 'resources_string', 'Map(LowCardinality(String), Float64)', 0),
+    ('traces', 'resource', 'JSON()', 1),
+    ('logs', 'resources_string', 'Map(LowCardinality(String), Float64)', 0),
+    ('logs', 'resource', 'JSON()', 1))
+WHERE signal NOT IN (SELECT signal FROM signoz_metadata.column_evolution_metadata);

@@ -11,7 +11,7 @@ from exporters.clickhouse import ClickhouseConfig, ClickhouseExporter
 from exporters.clickhouse.client import Connection, Embedded, Server
 from tests.clickhouse_http import ClickhouseServer
 
-DATABASES = ("signoz_genai", "signoz_traces", "signoz_metadata")
+DATABASES = ("signoz_genai", "signoz_traces", "signoz_logs", "signoz_metadata")
 
 
 class Store:

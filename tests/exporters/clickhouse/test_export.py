@@ -206,7 +206,7 @@ def damaged(batch: Batch, now: float) -> list[Insert]:
 def test_rows_that_cannot_be_stored_are_found_and_the_others_delivered(
     store: Store, make_exporter: MakeExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clickhouse, "trace_inserts", damaged)
+    monkeypatch.setitem(clickhouse.INSERTS, Signal.TRACES, damaged)
     exporter = make_exporter(store.dsn)
     for _ in range(2):
         with pytest.raises(Permanent, match="INCORRECT_DATA") as caught:
@@ -274,5 +274,5 @@ def test_a_bad_dsn_is_refused_without_repeating_it(dsn: str, problem: str) -> No
     assert "pa/ss" not in str(caught.value)
 
 
-def test_it_consumes_spans_and_rollups() -> None:
-    assert ClickhouseExporter.consumes == {Signal.TRACES, Signal.ROLLUPS}
+def test_it_consumes_what_it_can_make_rows_of() -> None:
+    assert ClickhouseExporter.consumes == {Signal.TRACES, Signal.LOGS, Signal.ROLLUPS}

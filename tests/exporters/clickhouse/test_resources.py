@@ -29,7 +29,7 @@ def test_one_row_per_resource_and_half_hour() -> None:
 
 
 def test_labels_hold_nested_values_as_text() -> None:
-    resource = Resource.of({"b": {"n": [1, True]}, "<a>": None})
+    resource = Resource.of({"b": {"n": [1, True]}, "<a>": None}, flat=True)
     assert resource.labels == r'{"<a>":"","b":"{\"n\":[1,true]}"}'
 
 
@@ -39,7 +39,7 @@ def test_resources_that_differ_in_order_only_are_one_row() -> None:
     add_spans(request, [span()], {"b": "2", "a": "1"})
     batch = decode(Signal.TRACES, request.SerializeToString())
     assert len(resources_of(batch).distinct) == 2
-    assert resource_insert(batch, np.zeros(2, np.int64)).rows.num_rows == 1
+    assert resource_insert(batch, "t", np.zeros(2, np.int64)).rows.num_rows == 1
     fingerprints = rows_of(batch)[0]["resource_fingerprint"], rows_of(batch)[1]["resource_fingerprint"]
     assert fingerprints[0] == fingerprints[1]
 
@@ -80,11 +80,11 @@ def test_scopes_are_told_apart_by_name_version_and_attributes() -> None:
 
 
 def test_a_resource_without_service_name() -> None:
-    assert Resource.of({}).service_name is None
-    assert Resource.of({"service.name": 5}).service_name == "5"
+    assert Resource.of({}, flat=True).service_name is None
+    assert Resource.of({"service.name": 5}, flat=True).service_name == "5"
 
 
 def test_members_of_a_resource_s_maps_get_keys_of_their_own() -> None:
-    resource = Resource.of({"m": {"k": "v", "n": 1e6, "l": [b"\x01", None]}, "l": ["a"], "m.k": "last"})
+    resource = Resource.of({"m": {"k": "v", "n": 1e6, "l": [b"\x01", None]}, "l": ["a"], "m.k": "last"}, flat=True)
     assert resource.strings == {"m.k": "last", "m.n": "1e+06", "m.l.0": "[1]", "m.l.1": "<nil>", "l": '["a"]'}
     assert json.loads(resource.json) == resource.strings

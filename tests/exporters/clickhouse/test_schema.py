@@ -5,14 +5,21 @@ import pytest
 from collector.errors import Retryable
 from collector.schema import ROLLUPS
 from exporters.clickhouse import schema
-from tests.exporters.clickhouse.conftest import Store
+from tests.exporters.clickhouse.conftest import DATABASES, Store
 
 TABLES = schema.Tables(retention=15, rollup_retention=400, ngram_indexes=False)
-OURS = "database IN ('signoz_genai', 'signoz_traces', 'signoz_metadata')"
+OURS = f"database IN {DATABASES}"
 
 SIGNOZ_TABLES = {
-    "signoz_index_v3", "traces_v3_resource", "trace_summary", "span_attributes_keys", "tag_attributes_v2",
-    "top_level_operations", "signoz_error_index_v2", "dependency_graph_minutes_v2", "column_evolution_metadata",
+    "signoz_traces": {
+        "signoz_index_v3", "traces_v3_resource", "trace_summary", "span_attributes_keys", "tag_attributes_v2",
+        "top_level_operations", "signoz_error_index_v2", "dependency_graph_minutes_v2",
+    },
+    "signoz_logs": {
+        "logs_v2", "logs_v2_resource", "logs_attribute_keys", "logs_resource_keys", "tag_attributes_v2",
+    },
+    "signoz_metadata": {"column_evolution_metadata"},
+    "signoz_genai": {"rollup_1m"},
 }  # fmt: skip
 
 
@@ -39,14 +46,14 @@ def test_making_the_tables_again_changes_nothing(fresh: Store) -> None:
 
 def test_every_table_of_signoz_has_a_twin_with_the_same_columns(fresh: Store) -> None:
     columns = fresh.rows(
-        "SELECT table, groupArray((name, type)) FROM system.columns"
-        f" WHERE {OURS} AND default_kind != 'ALIAS' GROUP BY table"
+        "SELECT database, table, groupArray((name, type)) FROM system.columns"
+        f" WHERE {OURS} AND default_kind != 'ALIAS' GROUP BY database, table"
     )
-    by_table = dict(columns)
+    by_table = {(database, table): found for database, table, found in columns}
 
-    assert set(by_table) >= SIGNOZ_TABLES | {"rollup_1m"}
-    for table in SIGNOZ_TABLES | {"rollup_1m"}:
-        assert by_table[f"distributed_{table}"] == by_table[table]
+    for database, tables in SIGNOZ_TABLES.items():
+        for table in tables:
+            assert by_table[database, f"distributed_{table}"] == by_table[database, table]
 
 
 def test_every_table_remembers_the_tokens_of_its_inserts(fresh: Store) -> None:
@@ -87,7 +94,7 @@ def test_text_indexes_are_an_option(fresh: Store) -> None:
     fresh.drop()
     schema.create(fresh.connection, schema.Tables(15, 400, ngram_indexes=True))
 
-    assert fresh.value(indexes) == 6
+    assert fresh.value(indexes) == 11
 
 
 def test_another_retention_reaches_tables_that_are_there(fresh: Store) -> None:
@@ -99,15 +106,22 @@ def test_another_retention_reaches_tables_that_are_there(fresh: Store) -> None:
             f" WHERE {OURS} AND position(engine_full, 'toIntervalSecond')"
         )
     )
+    assert lifetimes.pop("logs_v2_resource") == ["1800"]
     assert lifetimes.pop("rollup_1m") == [str(5 * 86_400)]
     assert lifetimes.pop("traces_v3_resource") == [str(3 * 86_400), "1800"]
     assert set(map(tuple, lifetimes.values())) == {(str(3 * 86_400),)}
+    days = "SELECT table, default_expression FROM system.columns WHERE name = '_retention_days' ORDER BY table"
+    assert [row for row in fresh.rows(days) if not row[0].startswith("distributed")] == [
+        ("logs_v2", "3"),
+        ("logs_v2_resource", "3"),
+    ]
 
 
-def test_signoz_finds_the_json_column_of_resources(fresh: Store) -> None:
+@pytest.mark.parametrize("signal", ["traces", "logs"])
+def test_signoz_finds_the_json_column_of_resources(fresh: Store, signal: str) -> None:
     newest = fresh.rows(
         "SELECT column_name FROM signoz_metadata.distributed_column_evolution_metadata"
-        " WHERE signal = 'traces' AND field_context = 'resource' AND release_time <= 1795284000000000000"
+        f" WHERE signal = '{signal}' AND field_context = 'resource' AND release_time <= 1795284000000000000"
         " ORDER BY release_time DESC"
     )
     assert newest == [("resource",), ("resources_string",)]

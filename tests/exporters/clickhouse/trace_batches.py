@@ -88,7 +88,7 @@ def vector_batch() -> Batch:
         for scoped in holder["scopeSpans"]:
             for one in scoped["spans"]:
                 for item in (one, *one.get("links", [])):
-                    _ids_to_base64(item)
+                    ids_to_base64(item)
     return decode(Signal.TRACES, json_format.ParseDict(document, ExportTraceServiceRequest()).SerializeToString())
 
 
@@ -106,7 +106,7 @@ def rows_of(batch: Batch, table: str = "signoz_index_v3") -> list[dict[str, Any]
     return rows
 
 
-def _ids_to_base64(item: dict[str, Any]) -> None:
+def ids_to_base64(item: dict[str, Any]) -> None:
     for key in ("traceId", "spanId", "parentSpanId"):
         if key in item:
             item[key] = base64.b64encode(bytes.fromhex(item[key])).decode()
