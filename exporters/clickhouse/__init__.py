@@ -25,6 +25,7 @@ from exporters.clickhouse.delivery import deliver, permanent
 from exporters.clickhouse.insert import Insert
 from exporters.clickhouse.logs import log_inserts
 from exporters.clickhouse.rollups import rollup_inserts
+from exporters.clickhouse.side_tables import SideTables
 from exporters.clickhouse.traces import trace_inserts
 
 INSERTS: Mapping[Signal, Callable[[Batch, float], list[Insert]]] = {
@@ -98,6 +99,7 @@ class ClickhouseExporter(Exporter):
     def __init__(self, config: Any, host: Host) -> None:
         super().__init__(config, host)
         self._connection: Connection | None = None
+        self._side_tables = SideTables(host.clock, host.log)
         self._has_tables = False
 
     def start(self) -> None:
@@ -113,21 +115,27 @@ class ClickhouseExporter(Exporter):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-            self._has_tables = False
+            self._forget()
 
     def export(self, batch: Batch) -> None:
         """Store the batch; raise Retryable while ClickHouse cannot, Permanent with the rows that it never can."""
         try:
-            refusals = deliver(self._ready(), batch.id, INSERTS[batch.signal](batch, self.host.clock()))
+            connection = self._ready()
+            inserts = INSERTS[batch.signal](batch, self.host.clock())
+            refusals = deliver(connection, batch.id, self._side_tables.due(connection, inserts))
         except Retryable:
             # Whatever was wrong may have been the tables; looking costs little beside a failed delivery.
-            self._has_tables = False
+            self._forget()
             raise
         if refusals.side_rows:
             self.host.log.warning("Dropped side table rows", rows=refusals.side_rows, reason=refusals.reason)
             self.host.metrics.count("clickhouse_exporter_dropped_side_rows", refusals.side_rows, exporter=self.host.id)
         if refusals.rows:
             raise permanent(refusals)
+
+    def _forget(self) -> None:
+        self._has_tables = False
+        self._side_tables.forget()
 
     def _ready(self) -> Connection:
         if self._connection is None:

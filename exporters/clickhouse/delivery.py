@@ -3,6 +3,8 @@
     insert ──> groups of days ──> stored, or halved until only the refused rows are left
 
 Every part has a token made from the batch's id and the place of its rows, so that a replay repeats the same tokens.
+Which rows of a side table a batch brings may change from one try to the next; their token is made from their content
+too, so that ClickHouse drops what it has and nothing else.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from collector.batch import content_id
 from collector.errors import Permanent
 from exporters.clickhouse.client import Connection
 from exporters.clickhouse.errors import RowError
@@ -41,9 +44,12 @@ def deliver(connection: Connection, batch_id: str, inserts: Iterable[Insert]) ->
     """Store every row that can be stored and return the others; raise Retryable when ClickHouse cannot be used now."""
     refusals = Refusals()
     for insert in inserts:
+        name = f"{batch_id}:{insert.table}"
+        if insert.sources is None:
+            name = f"{name}:{_content(insert.rows)}"
         for part, index in _groups(insert.rows):
             rows = insert.rows if index is None else insert.rows.take(pa.array(index))
-            for number, reason in _refused(connection, insert.table, rows, f"{batch_id}:{insert.table}{part}"):
+            for number, reason in _refused(connection, insert.table, rows, f"{name}{part}"):
                 refusals.reason = refusals.reason or reason
                 row = number if index is None else int(index[number])
                 if insert.sources is None:
@@ -56,6 +62,13 @@ def deliver(connection: Connection, batch_id: str, inserts: Iterable[Insert]) ->
 def permanent(refusals: Refusals) -> Permanent:
     """Return the error that names the refused items of a batch whose other items are stored."""
     return Permanent(refusals.reason, rows=sorted(refusals.rows))
+
+
+def _content(rows: pa.RecordBatch) -> str:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_batch(rows)
+    return content_id(sink.getvalue())
 
 
 def _groups(rows: pa.RecordBatch) -> Iterator[tuple[str, npt.NDArray[np.int64] | None]]:

@@ -19,9 +19,11 @@ class Insert:
 
     *table* is the full name, ``signoz_traces.distributed_signoz_index_v3`` for example; *rows* has exactly the
     columns of the insert. *sources* holds for each row the number of the row of ``batch.main`` that it was made
-    from; it is None for side tables, whose rows may be repeated without harm.
+    from; it is None for side tables, whose rows may be repeated without harm. They are *lasting* if they say the same
+    whenever they are stored; such rows are left out while they were stored lately.
     """
 
     table: str
     rows: pa.RecordBatch
     sources: npt.NDArray[np.int64] | None
+    lasting: bool = False

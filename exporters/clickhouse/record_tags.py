@@ -77,7 +77,7 @@ def record_values_insert(batch: Batch, now: float) -> Insert:
 def _keys_insert(table: str, kinds: Iterable[tuple[str, str]]) -> Insert:
     names, data_types = [list(column) for column in zip(*kinds, strict=True)] or ([], [])
     columns = [pa.array(names, pa.string()), pa.array(data_types, pa.string())]
-    return Insert(table, pa.RecordBatch.from_arrays(columns, ["name", "datatype"]), None)
+    return Insert(table, pa.RecordBatch.from_arrays(columns, ["name", "datatype"]), None, lasting=True)
 
 
 def _resource_owners(batch: Batch) -> Owners:

@@ -110,7 +110,7 @@ def resource_insert(batch: Batch, table: str, buckets: Ints) -> Insert:
         [pa.array(labels, pa.string()), pa.array(fingerprints, pa.string()), pa.array(times, pa.int64())],
         ["labels", "fingerprint", "seen_at_ts_bucket_start"],
     )
-    return Insert(table, rows, None)
+    return Insert(table, rows, None, lasting=True)
 
 
 def _resources(batch: Batch) -> Resources:

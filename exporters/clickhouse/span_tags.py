@@ -34,7 +34,7 @@ def keys_insert(batch: Batch) -> Insert:
     columns = [pa.array([row[index] for row in found], pa.string()) for index in range(3)]
     columns.append(pa.array(np.zeros(len(found), np.bool_)))
     rows = pa.RecordBatch.from_arrays(columns, ["tagKey", "tagType", "dataType", "isColumn"])
-    return Insert("signoz_traces.distributed_span_attributes_keys", rows, None)
+    return Insert("signoz_traces.distributed_span_attributes_keys", rows, None, lasting=True)
 
 
 def span_values_insert(batch: Batch) -> Insert:

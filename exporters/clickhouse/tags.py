@@ -62,7 +62,7 @@ def values_insert(table: str, found: Sequence[Values]) -> Insert:
         "string_value": pa.concat_arrays([_column(one, "string", "") for one in found]),
         "number_value": pa.concat_arrays([_column(one, "float64", None) for one in found]),
     }
-    return Insert(table, pa.RecordBatch.from_arrays(list(columns.values()), list(columns)), None)
+    return Insert(table, pa.RecordBatch.from_arrays(list(columns.values()), list(columns)), None, lasting=True)
 
 
 def _column(found: Values, data_type: str, missing: str | None) -> pa.Array:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import time
 
 import pytest
 
@@ -89,9 +90,9 @@ def make_exporter() -> Iterator[MakeExporter]:
     """Makes started exporters and stops them after the test."""
     made: list[ClickhouseExporter] = []
 
-    def make(dsn: str, **options: object) -> ClickhouseExporter:
+    def make(dsn: str, clock: Callable[[], float] = time, **options: object) -> ClickhouseExporter:
         config = ClickhouseConfig.model_validate({"dsn": dsn, **options})
-        exporter = ClickhouseExporter(config, Host("clickhouse", base=Path("/")))
+        exporter = ClickhouseExporter(config, Host("clickhouse", clock=clock, base=Path("/")))
         exporter.start()
         made.append(exporter)
         return exporter
