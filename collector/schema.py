@@ -182,8 +182,14 @@ ROLLUP_DIMENSIONS = (
     "operation",
     "request_model",
     "response_model",
+    "service_tier",
+    "context_band",
 )
-"""The columns a rollup row is grouped by, besides ``time``; '' where the call does not say."""
+"""The columns a rollup row is grouped by, besides ``time``; '' where the call does not say. ``service_tier`` is '' for
+the standard one; ``context_band`` is the last of `CONTEXT_BANDS` that the call's input exceeds."""
+
+CONTEXT_BANDS = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
+"""Input tokens beyond which some model's tokens cost more: with them sums can be priced as exactly as single calls."""
 
 ROLLUP_SUMS = (
     "calls",
@@ -196,8 +202,12 @@ ROLLUP_SUMS = (
     "cache_read_tokens_calls",
     "cache_write_tokens",
     "cache_write_tokens_calls",
+    "cache_write_1h_tokens",
+    "cache_write_1h_tokens_calls",
     "reasoning_tokens",
     "reasoning_tokens_calls",
+    "cost_nano_usd",
+    "cost_nano_usd_calls",
     "cache_covered_calls",
     "cache_covered_read_tokens",
     "cache_covered_input_tokens",

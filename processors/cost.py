@@ -122,7 +122,7 @@ def _calls_of(batch: Batch, attributes: Attributes) -> _Calls | None:
     tokens = attributes.naturals(found[len(_TEXTS) + len(_TIERS) : -2, rows])
     tokens[tokens > _MOST_TOKENS] = -1
     embeddings = np.array([word == "embeddings" for word in words])[codes[0]]
-    tokens[_OUTPUT, embeddings] = 0
+    tokens[_OUTPUT, embeddings] = -1
     start = np.asarray(batch.main.column("start_time_unix_nano"))[rows]
     stale = found[-1, rows]
     return _Calls(
@@ -156,7 +156,8 @@ def _reported(attributes: Attributes, positions: Numbers) -> npt.NDArray[np.floa
 def _costs(calls: _Calls, book: PriceBook) -> Numbers:
     """Return what each call cost in 10^-9 USD, -1 where that is unknown."""
     costs = np.full(len(calls.rows), -1, dtype=np.int64)
-    counted = np.flatnonzero((calls.tokens[_INPUT] >= 0) & (calls.tokens[_OUTPUT] >= 0))
+    # What one of the two is not known to be is not known to cost anything: only so do sums cost what their calls do.
+    counted = np.flatnonzero((calls.tokens[_INPUT] >= 0) | (calls.tokens[_OUTPUT] >= 0))
     if not len(counted):
         return costs
     lines = np.stack((*calls.texts, calls.tiers, calls.day))[:, counted]

@@ -106,7 +106,7 @@ class ClickhouseExporter(Exporter):
         """Open the embedded ClickHouse; a server is not asked for before there is data, so it may be down."""
         if self._scheme == EMBEDDED_SCHEME:
             try:
-                self._connection = self._connect()
+                self._connection = self.connect()
             except UnusableError as error:
                 raise ConfigError([Problem(self.host.id, "dsn", str(error))]) from error
 
@@ -139,7 +139,7 @@ class ClickhouseExporter(Exporter):
 
     def _ready(self) -> Connection:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self.connect()
         if not self._has_tables:
             config = self.config
             schema.create(
@@ -152,7 +152,8 @@ class ClickhouseExporter(Exporter):
     def _scheme(self) -> str:
         return str(self.config.dsn.get_secret_value().partition(_SEPARATOR)[0])
 
-    def _connect(self) -> Connection:
+    def connect(self) -> Connection:
+        """Return a new connection, whatever tables there are; raise `UnusableError` or Retryable."""
         dsn = self.config.dsn.get_secret_value()
         if self._scheme == EMBEDDED_SCHEME:
             return Embedded(self.host.base / Path(dsn.partition(_SEPARATOR)[2]))

@@ -11,6 +11,8 @@ DIMENSIONS = (*ROLLUP_DIMENSIONS, "model")
 
 TOKENS = tuple(name for name in ROLLUP_SUMS if f"{name}_calls" in ROLLUP_SUMS)
 
+COST = "cost_nano_usd"
+
 HISTOGRAMS = {
     "duration": "duration_buckets",
     "success_duration": "mapSubtract(duration_buckets, error_duration_buckets)",
@@ -47,7 +49,7 @@ def _parts() -> Mapping[str, str]:
             {name: f"if(has({{by:Array(String)}}, '{name}'), r.{name}, '')" for name in DIMENSIONS}
         ),
         "percentile_names": ", ".join(PERCENTILES),
-        "token_names": ", ".join(TOKENS),
+        "token_names": ", ".join(name for name in TOKENS if name != COST),
     }
 
 
@@ -68,6 +70,8 @@ def _numbers() -> Mapping[str, str]:
         "error_rate": "errors / nullIf(calls, 0)",
         "errors_by_class": "mapFilter((class, number) -> number != 0, errors_by_class)",
         **{name: f"if({name}_calls = 0, NULL, {name})" for name in TOKENS},
+        "cost_usd": "if(cost_nano_usd_calls = 0, NULL, cost_nano_usd / 1e9)",
+        "cost_coverage": "cost_nano_usd_calls / nullIf(greatest(input_tokens_calls, output_tokens_calls), 0)",
         "cache_utilization": "cache_covered_read_tokens / nullIf(cache_covered_input_tokens, 0)",
         "cache_coverage": "cache_covered_calls / nullIf(generations, 0)",
         "duration_mean_seconds": "duration_nano / nullIf(calls, 0) / 1e9",

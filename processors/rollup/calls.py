@@ -21,15 +21,24 @@ from collector.batch import Batch
 from processors.rollup.errors import CallTable
 
 OPERATION = "gen_ai.operation.name"
-TEXTS = ("gen_ai.provider.name", OPERATION, "gen_ai.request.model", "gen_ai.response.model")
+TEXTS = (
+    "gen_ai.provider.name",
+    OPERATION,
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "openai.response.service_tier",
+)
 COUNTS = (
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.output_tokens",
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_write.input_tokens",
+    "genai_collector.usage.cache_write_1h.input_tokens",
     "gen_ai.usage.reasoning.output_tokens",
+    "genai_collector.cost.nano_usd",
 )
 OTHERS = (
+    "openai.request.service_tier",
     "gen_ai.request.stream",
     "gen_ai.response.time_to_first_chunk",
     "error.type",
@@ -38,12 +47,16 @@ OTHERS = (
 )
 _PLACE = ("service.name", "telemetry.sdk.language", "deployment.environment.name", "deployment.environment")
 KEYS = (*TEXTS, *COUNTS, *OTHERS)
-_STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS = range(len(KEYS) - len(OTHERS), len(KEYS))
+_TIER = 4
+_STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only", "on_demand"})
+_ASKED_TIER, _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS = range(
+    len(KEYS) - len(OTHERS), len(KEYS)
+)
 
 SERVER = 2  # SpanKind
 ERROR = 2  # StatusCode
 
-_MOST_TOKENS = 2**40  # no call has more; sums of less cannot leave 64 bits
+_MOST = np.array([[2**40]] * (len(COUNTS) - 1) + [[2**50]])  # no call has more; sums of less cannot leave 64 bits
 _LONGEST = 2**50  # nanoseconds, 13 days: no call takes longer, so such a time is wrong
 _FEW = 8  # resources
 _DEEPEST = 64  # spans between two calls of one trace
@@ -56,8 +69,9 @@ Flags = npt.NDArray[np.bool_]
 class Calls:
     """Holds one entry per call in every array.
 
-    *texts* are row numbers of *words*, shape (4, calls), in the order of `TEXTS`. *tokens* are counts or -1 where
-    unknown, shape (5, calls), in the order of `COUNTS`; *embeddings* tells which calls asked for such.
+    *texts* are row numbers of *words*, shape (5, calls), in the order of `TEXTS`. *tokens* are counts (and the
+    cost in 10^-9 USD) or -1 where unknown, shape (7, calls), in the order of `COUNTS`; *embeddings* tells which calls
+    asked for such.
     Durations are nanoseconds or -1, *first_chunk* seconds or -1.
     *error_class* is a number into `CallTable.classes`, or -1 where the call did not fail.
     """
@@ -91,7 +105,9 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
         return None
     found = attributes.locate(KEYS)
     rows = _named(batch, found)
+    found[_TIER] = np.where(found[_TIER] < 0, found[_ASKED_TIER], found[_TIER])
     words, texts = _texts(attributes, found[: len(TEXTS), rows])
+    words, texts = _with_tiers(words, texts)
     kept = _call_rows(batch, rows, words, texts, table)
     if not len(kept):
         return None
@@ -146,16 +162,26 @@ def _texts(attributes: Attributes, positions: Numbers) -> tuple[list[str], Numbe
     return words, np.asarray(strings.indices).reshape(positions.shape)
 
 
+def _with_tiers(words: list[str], texts: Numbers) -> tuple[list[str], Numbers]:
+    """Return the texts with '' for every name of the standard service tier."""
+    standard = np.array([word.lower() in _STANDARD_TIERS for word in words], dtype=bool)
+    if not standard.any():
+        return words, texts
+    texts = texts.copy()
+    texts[_TIER, standard[texts[_TIER]]] = len(words)
+    return [*words, ""], texts
+
+
 def _named(batch: Batch, found: Numbers) -> Numbers:
     """Return the rows of the spans that say what was asked of which model, and not by who answered."""
-    _, operation, requested, answered = found[: len(TEXTS)]
+    _, operation, requested, answered = found[:_TIER]
     asked = np.asarray(batch.main.column("kind")) != SERVER
     return np.flatnonzero((operation >= 0) & ((requested >= 0) | (answered >= 0)) & asked)
 
 
 def _call_rows(batch: Batch, rows: Numbers, words: Sequence[str], texts: Numbers, table: CallTable) -> Numbers:
     """Return which of *rows* are calls, as places in *rows*."""
-    _, operations, requested, answered = texts
+    _, operations, requested, answered = texts[:_TIER]
     named = np.array([word != "" for word in words], dtype=bool)
     numbers = {name: number for number, name in enumerate(sorted(set(table.operations.values())))}
     classes = np.array([numbers.get(table.operations.get(word, ""), -1) for word in words], dtype=np.int8)[operations]
@@ -200,7 +226,7 @@ def _parents(batch: Batch, classes: npt.NDArray[np.int8]) -> Numbers:
 def _tokens(attributes: Attributes, found: Numbers, embeddings: Flags) -> Numbers:
     """Return the counts that calls report; what an embedding would put out is no tokens."""
     tokens = attributes.naturals(found[len(TEXTS) : len(TEXTS) + len(COUNTS)])
-    tokens[tokens > _MOST_TOKENS] = -1
+    tokens[tokens > _MOST] = -1
     tokens[1, embeddings] = -1
     return tokens
 

@@ -13,18 +13,28 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from collector.schema import ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
+from collector.schema import CONTEXT_BANDS, ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
 from collector.sketch import bucket_of
 from processors.rollup.calls import Calls, Numbers, Places
 
 OTHER = "__other__"
 """Stands in a dimension for values that are too long or too many."""
 
-_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "cost_nano_usd",
+)
 """The sums of `Calls.tokens`, line by line; each has a sum of how many calls reported it."""
 _COVERED = ("cache_covered_calls", "cache_covered_read_tokens", "cache_covered_input_tokens")
 _MEASURES = (*_TOKENS, *(f"{name}_calls" for name in _TOKENS), *_COVERED, "calls", "errors", "duration_nano")
 _LINES = [_MEASURES.index(name) for name in ROLLUP_SUMS]
+
+_BANDS = ("", *map(str, CONTEXT_BANDS))
 
 _TIME = ROLLUPS.field("time").type
 _ROOM = 2**62  # numbers that groups may have before they are made small again
@@ -59,8 +69,10 @@ class Groups(NamedTuple):
 def rollups_of(calls: Calls, places: Places, classes: list[str], limits: Limits) -> pa.RecordBatch:
     """Return the rollup rows (`collector.schema.ROLLUPS`) of *calls*, sorted by time and dimensions."""
     slots = (calls.start // np.uint64(limits.interval * 10**9)).astype(np.int64)
-    codes = np.concatenate((places.codes[:, calls.resource], calls.texts + len(places.words)))
-    dimensions = _dimensions([*places.words, *calls.words], codes, limits.max_value_length)
+    words = [*places.words, *calls.words]
+    band = np.searchsorted(CONTEXT_BANDS, calls.tokens[0], side="left") + len(words)
+    codes = np.concatenate((places.codes[:, calls.resource], calls.texts + len(places.words), [band]))
+    dimensions = _dimensions([*words, *_BANDS], codes, limits.max_value_length)
     groups = _groups(slots, dimensions)
     if len(groups.starts) > limits.max_groups:
         dimensions = _folded(dimensions, groups, limits.max_groups)
@@ -144,7 +156,7 @@ def _folded(dimensions: Dimensions, groups: Groups, most: int) -> Dimensions:
 
 def _sums(calls: Calls, groups: Groups) -> list[pa.Int64Array]:
     """Return the columns of `ROLLUP_SUMS`."""
-    input_tokens, _, cache_read, _, _ = calls.tokens
+    input_tokens, cache_read = calls.tokens[0], calls.tokens[2]
     known = calls.tokens >= 0
     covered = (cache_read >= 0) & (input_tokens > 0) & ~calls.embeddings
     count = len(_TOKENS)

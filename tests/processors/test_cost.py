@@ -52,6 +52,8 @@ def test_a_call_costs_its_tokens():
         ({"gen_ai__response__model": "unheard-of"}, 3_500_000),
         ({"gen_ai__operation__name": "embeddings", "gen_ai__usage__output_tokens": None}, 2_500_000),
         ({"gen_ai__usage__input_tokens": "1000"}, 3_500_000),
+        ({"gen_ai__usage__input_tokens": None}, 1_000_000),
+        ({"gen_ai__usage__output_tokens": -1}, 2_500_000),
     ],
 )
 def test_what_a_call_says_decides(more, cost):
@@ -63,10 +65,8 @@ def test_what_a_call_says_decides(more, cost):
     [
         {"gen_ai__request__model": "unheard-of"},
         {"gen_ai__request__model": None},
-        {"gen_ai__usage__input_tokens": None},
-        {"gen_ai__usage__output_tokens": None},
-        {"gen_ai__usage__output_tokens": -1},
-        {"gen_ai__usage__input_tokens": 2**40},
+        {"gen_ai__usage__input_tokens": None, "gen_ai__usage__output_tokens": None},
+        {"gen_ai__usage__input_tokens": 2**40, "gen_ai__usage__output_tokens": -1},
         {"gen_ai__operation__name": "invoke_agent"},
         {"gen_ai__operation__name": None},
     ],

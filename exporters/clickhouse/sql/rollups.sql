@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS signoz_genai.rollup_1m
     operation LowCardinality(String) COMMENT 'Kind of call, gen_ai.operation.name: chat, embeddings, ...; empty where unknown',
     request_model LowCardinality(String) COMMENT 'Model asked for, gen_ai.request.model; empty where unknown',
     response_model LowCardinality(String) COMMENT 'Model that answered, gen_ai.response.model; empty where unknown',
+    service_tier LowCardinality(String) COMMENT 'Service tier: batch, flex, priority, ...; empty for the standard one',
+    context_band LowCardinality(String) COMMENT 'The call has more input tokens than this; empty for a shorter one',
     calls SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, failed ones included',
     errors SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls that failed',
     input_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Input (prompt) tokens, cached ones included; unknown where input_tokens_calls is 0',
@@ -23,8 +25,12 @@ CREATE TABLE IF NOT EXISTS signoz_genai.rollup_1m
     cache_read_tokens_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that reported cache reads',
     cache_write_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Input tokens written to the provider''s cache; unknown where cache_write_tokens_calls is 0',
     cache_write_tokens_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that reported cache writes',
+    cache_write_1h_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Those of them kept for an hour; unknown where cache_write_1h_tokens_calls is 0',
+    cache_write_1h_tokens_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that reported cache writes for an hour',
     reasoning_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Output tokens spent on reasoning; unknown where reasoning_tokens_calls is 0',
     reasoning_tokens_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that reported reasoning tokens',
+    cost_nano_usd SimpleAggregateFunction(sum, Int64) COMMENT 'Cost, 10^-9 USD; unknown where cost_nano_usd_calls is 0',
+    cost_nano_usd_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls whose cost is known',
     cache_covered_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that reported cache reads and a positive input, embeddings excluded',
     cache_covered_read_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Cache read tokens of those calls',
     cache_covered_input_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Input tokens of those calls',
@@ -36,7 +42,7 @@ CREATE TABLE IF NOT EXISTS signoz_genai.rollup_1m
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (time, service_name, language, environment, provider, operation, request_model, response_model)
+ORDER BY (time, service_name, language, environment, provider, operation, request_model, response_model, service_tier, context_band)
 TTL time + toIntervalSecond({rollup_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
 COMMENT 'Sums over model calls per minute; read them through the views of this database';

@@ -44,6 +44,23 @@ SELECT time, {dimension_names}, calls, errors, error_rate
 FROM signoz_genai.summary({arguments}, by = arrayDistinct(arrayConcat(['model'], {by:Array(String)})))
 COMMENT 'Calls per model, as calls_by_model(start, end, step, by); see summary';
 
+CREATE OR REPLACE VIEW signoz_genai.cost AS
+SELECT time, {dimension_names}, calls, cost_usd, cost_nano_usd, cost_coverage, {token_names}
+FROM signoz_genai.summary({arguments}, by = {by:Array(String)})
+COMMENT 'Cost in USD where it is known, the share of calls with tokens of which it is (cost_coverage), and the tokens, as cost(start, end, step, by); see summary';
+
+CREATE OR REPLACE VIEW signoz_genai.unpriced_models AS
+SELECT r.provider AS provider, r.model AS model, r.service_tier AS service_tier,
+    greatest(sum(r.input_tokens_calls), sum(r.output_tokens_calls)) - sum(r.cost_nano_usd_calls) AS unpriced_calls,
+    sum(r.calls) AS calls, sum(r.input_tokens) AS input_tokens, sum(r.output_tokens) AS output_tokens,
+    minIf(r.time, r.calls > 0) AS first_seen,
+    maxIf(r.time, r.calls > 0) AS last_seen
+FROM ({rows}) AS r
+GROUP BY ALL
+HAVING unpriced_calls > 0
+ORDER BY input_tokens DESC
+COMMENT 'Models whose calls reported tokens but have no cost: add their price to a file of prices';
+
 CREATE OR REPLACE VIEW signoz_genai.services_and_languages AS
 SELECT time, {dimension_names}, calls, errors, error_rate, duration_p95_seconds, input_tokens, output_tokens
 FROM signoz_genai.summary({arguments}, by = arrayDistinct(arrayConcat(['service_name', 'language'], {by:Array(String)})))

@@ -11,7 +11,7 @@ import pytest
 from collector.errors import Retryable
 from collector.schema import ROLLUP_MAPS, ROLLUP_SUMS
 from collector.sketch import bucket_of
-from exporters.clickhouse.views import DIMENSIONS, TOKENS
+from exporters.clickhouse.views import COST, DIMENSIONS, TOKENS
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.samples import START, rollup, rollups_batch
 
@@ -35,6 +35,8 @@ def calls(seed: int, number: int) -> list[dict]:
             "operation": pick("chat", "chat", "embeddings"),
             "request_model": pick("gpt-4o", "claude"),
             "response_model": pick("gpt-4o-2024-08-06", "", ""),
+            "service_tier": pick("", "batch"),
+            "context_band": pick("", "200000"),
             "error": pick("", "", "", "timeout", "rate_limit"),
             "duration": round(float(pick(0.0, *random.lognormal(0, 1.5, 3))), 9),
             "first_token": pick(None, float(random.lognormal(-1, 1))),
@@ -105,6 +107,10 @@ def truth(found: Sequence[dict]) -> dict[str, object]:
     for name in TOKENS:
         known = [call["tokens"][name] for call in found if call["tokens"][name] is not None]
         numbers[name] = sum(known) if known else None
+    costs = [call["tokens"][COST] for call in found if call["tokens"][COST] is not None]
+    told = max(sum(call["tokens"][name] is not None for call in found) for name in ("input_tokens", "output_tokens"))
+    numbers["cost_usd"] = sum(costs) / 1e9 if costs else None
+    numbers["cost_coverage"] = len(costs) / told if told else None
     seconds = {
         "duration": [call["duration"] for call in found],
         "success_duration": [call["duration"] for call in found if not call["error"]],
@@ -287,3 +293,19 @@ def test_times_are_utc(filled: Store) -> None:
 
     assert row[1] == "DateTime('UTC')"
     assert row[0].replace(tzinfo=UTC) >= datetime.fromtimestamp(START, UTC)
+
+
+def test_models_without_a_price_are_listed(make_exporter: MakeExporter, store: Store) -> None:
+    priced = {"input_tokens": 100, "input_tokens_calls": 2, "output_tokens": 7, "calls": 2, "time": START}
+    rows = [
+        rollup(**priced, provider="openai", response_model="gpt-4o", cost_nano_usd=5, cost_nano_usd_calls=2),
+        rollup(**priced, provider="openai", request_model="unheard-of"),
+        rollup(**priced, provider="openai", request_model="half", cost_nano_usd=5, cost_nano_usd_calls=1),
+        rollup(provider="openai", request_model="silent", calls=3, time=START),
+    ]
+    make_exporter(store.dsn).export(rollups_batch(rows))
+    found = store.rows(
+        "SELECT model, unpriced_calls, calls, input_tokens FROM signoz_genai.unpriced_models ORDER BY model"
+    )
+
+    assert found == [("half", 1, 2, 100), ("unheard-of", 2, 2, 100)]

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from collector.batch import Signal
 from collector.component import Host
-from collector.schema import ROLLUP_DIMENSIONS, ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
+from collector.prices.book import shipped
+from collector.schema import CONTEXT_BANDS, ROLLUP_DIMENSIONS, ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
 from collector.sketch import middle_of
 from processors.rollup import RollupConfig, RollupProcessor
 from tests.processors.spans import START, batch_of, span_of
@@ -64,22 +65,24 @@ SPANS = st.fixed_dictionaries(
         "operation": st.sampled_from(["chat", "chat", "embeddings", "invoke_agent"]),
         "start": st.integers(START, START + 3 * MINUTE),
         "duration": st.integers(0, 10**11),
-        "counts": st.tuples(COUNTS, COUNTS, COUNTS, COUNTS, COUNTS),
+        "counts": st.tuples(*[COUNTS] * 7),
         "failed": st.booleans(),
         "first": st.one_of(st.none(), st.floats(0.001, 100)),
     }
 )
-NAMES = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read.input_tokens",
-    "cache_write.input_tokens",
-    "reasoning.output_tokens",
-)
+NAMES = {
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "cache_read_tokens": "gen_ai.usage.cache_read.input_tokens",
+    "cache_write_tokens": "gen_ai.usage.cache_write.input_tokens",
+    "cache_write_1h_tokens": "genai_collector.usage.cache_write_1h.input_tokens",
+    "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+    "cost_nano_usd": "genai_collector.cost.nano_usd",
+}
 
 
 def asspan_of(made):
-    counts = zip(NAMES, made["counts"], strict=True)
+    counts = zip(NAMES.values(), made["counts"], strict=True)
     return made["service"], {
         "startTimeUnixNano": str(made["start"]),
         "endTimeUnixNano": str(made["start"] + made["duration"]),
@@ -90,7 +93,7 @@ def asspan_of(made):
             "gen_ai.request.stream": made["first"] is not None,
             "gen_ai.response.time_to_first_chunk": made["first"],
             "gen_ai.response.finish_reasons": ["stop"],
-            **{f"gen_ai.usage.{name}": count for name, count in counts if count is not None},
+            **{name: count for name, count in counts if count is not None},
         },
     }
 
@@ -122,9 +125,9 @@ def test_the_sums_are_those_of_plain_python(made):
     total = Counter()
     for values in sums.values():
         total.update(values)
-    for name, told in zip(("input", "output", "cache_read", "cache_write", "reasoning"), counts, strict=False):
+    for name, told in zip(NAMES, counts, strict=False):
         known = [count for count in told if count is not None]
-        assert (sum(known), len(known)) == (total[f"{name}_tokens"], total[f"{name}_tokens_calls"])
+        assert (sum(known), len(known)) == (total[name], total[f"{name}_calls"])
 
     assert len(calls) == total["calls"]
     assert sum(span["failed"] for span in calls) == total["errors"]
@@ -198,7 +201,46 @@ def test_sums_are_exact():
     spans = [("s", {"attributes": {**CHAT, "gen_ai.usage.input_tokens": large - n}}) for n in range(3)]
     durations = [("s", {"attributes": CHAT, "endTimeUnixNano": str(START + 2**50 - n)}) for n in range(21)]
     [table] = rolled(request([*spans, *durations]))
-    [row] = table.to_pylist()
 
-    assert 3 * large - 3 == row["input_tokens"]
-    assert row["duration_nano"] == 21 * 2**50 - 210 + 3 * 1_500_000_000
+    assert 3 * large - 3 == sum(table["input_tokens"].to_pylist())
+    assert sum(table["duration_nano"].to_pylist()) == 21 * 2**50 - 210 + 3 * 1_500_000_000
+
+
+@pytest.mark.parametrize(
+    ("told", "tier"),
+    [
+        ({}, ""),
+        ({"openai.response.service_tier": "priority"}, "priority"),
+        ({"openai.request.service_tier": "flex"}, "flex"),
+        ({"openai.request.service_tier": "flex", "openai.response.service_tier": "default"}, ""),
+        ({"openai.request.service_tier": "auto"}, ""),
+    ],
+)
+def test_the_tier_that_answered_counts(told, tier):
+    [table] = rolled(request([("s", {"attributes": {**CHAT, "gen_ai.request.model": "default", **told}})]))
+
+    assert table["service_tier"].to_pylist() == [tier]
+    assert table["request_model"].to_pylist() == ["default"]
+
+
+def test_long_inputs_are_kept_apart():
+    counts = [0, 32_000, 32_001, 200_000, 200_001, 10**6]
+    spans = [("s", {"attributes": {**CHAT, "gen_ai.usage.input_tokens": count}}) for count in counts]
+    [table] = rolled(request([*spans, ("s", {"attributes": CHAT})]))
+
+    bands = dict(zip(table["context_band"].to_pylist(), table["calls"].to_pylist(), strict=True))
+    assert bands == {"": 3, "32000": 1, "199999": 1, "200000": 1, "524288": 1}
+
+
+def test_every_length_at_which_a_price_changes_has_a_band():
+    starts = {
+        start
+        for provider in shipped()["providers"]
+        for model in provider["models"]
+        for price in (*model["prices"], *model.get("tiers", ()))
+        for steps in price.values()
+        if isinstance(steps, list)
+        for start, _ in steps
+    }
+
+    assert starts - {0} <= set(CONTEXT_BANDS)

@@ -1,0 +1,73 @@
+"""The commands that ClickHouse adds to ``genai-collector``."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+
+import click
+
+from collector.command import configured, made
+from collector.config import Configuration
+from collector.prices import PriceBook, read_own
+from collector.prices.own import PricesError
+from exporters.clickhouse import ClickhouseExporter
+from exporters.clickhouse.client import UnusableError
+from exporters.clickhouse.reprice import Change
+from exporters.clickhouse.reprice import reprice as priced_anew
+
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+
+
+@click.command()
+@click.option("--from", "start", type=click.DateTime(_FORMATS), required=True, help="First moment, UTC.")
+@click.option("--to", "end", type=click.DateTime(_FORMATS), help="The moment after the last, UTC; default is now.")
+@click.option(
+    "--prices",
+    "files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A file with prices of your own; repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the difference and store nothing.")
+@configured
+def reprice(
+    configuration: Configuration, start: datetime, end: datetime | None, files: tuple[Path, ...], *, dry_run: bool
+) -> None:
+    """Compute the cost of past calls again and print the difference by model.
+
+    Costs that applications reported are replaced too. A model without a price keeps the cost it has.
+    """
+    try:
+        book = PriceBook([entry for path in files for entry in read_own(path)])
+    except PricesError as error:
+        raise click.ClickException(str(error)) from error
+    exporters = made(configuration, ClickhouseExporter)
+    if not exporters:
+        raise click.ClickException("the configuration names no clickhouse exporter; there is nothing to price")
+    last = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
+    for exporter in exporters:
+        try:
+            connection = exporter.connect()
+        except UnusableError as error:
+            raise click.ClickException(f"{exporter.host.id}: dsn: {error}") from error
+        try:
+            changes = priced_anew(connection, book, start.replace(tzinfo=UTC), last, dry_run=dry_run)
+        finally:
+            connection.close()
+        click.echo(f"{exporter.host.id}: prices from {book.source}" + ("; nothing was stored" if dry_run else ""))
+        _print(changes)
+
+
+def _print(changes: Mapping[tuple[str, str], Change]) -> None:
+    lines: list[tuple[str, ...]] = [("provider", "model", "calls", "before USD", "after USD", "difference")]
+    ordered = sorted(changes.items(), key=lambda item: -abs(item[1].after - item[1].before))
+    whole = reduce(Change.plus, changes.values(), Change())
+    for (provider, model), change in [*ordered, (("", "all"), whole)]:
+        amounts = (change.before, change.after, change.after - change.before)
+        lines.append((provider, model, str(change.calls), *(f"{amount / 1e9:,.6f}" for amount in amounts)))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        left = [text.ljust(width) for text, width in zip(line[:2], widths[:2], strict=True)]
+        right = [text.rjust(width) for text, width in zip(line[2:], widths[2:], strict=True)]
+        click.echo("  ".join([*left, *right]).rstrip())

@@ -1,0 +1,153 @@
+"""Repricing: past cost by other prices, from the quantities that rollups keep."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from collector.cli import main
+from collector.component import Host
+from collector.prices import PriceBook, read_own
+from exporters.clickhouse.client import Server
+from exporters.clickhouse.reprice import Change, reprice
+from processors.cost import CostConfig, CostProcessor
+from processors.rollup import RollupConfig, RollupProcessor
+from tests.clickhouse_http import ClickhouseServer
+from tests.exporters.clickhouse.conftest import MakeExporter, Store
+from tests.exporters.clickhouse.samples import START
+from tests.processors.spans import batch_from
+
+DAY = datetime.fromtimestamp(START, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+END = DAY + timedelta(days=1)
+COSTS = "SELECT sum(cost_nano_usd), sum(cost_nano_usd_calls), sum(calls), sum(input_tokens) FROM signoz_genai.rollup_1m"
+
+
+def calls() -> Sequence[dict]:
+    """Return spans of calls of every kind that prices tell apart."""
+    return [
+        {
+            "startTimeUnixNano": str(START * 10**9),
+            "endTimeUnixNano": str((START + 1) * 10**9),
+            "attributes": {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": provider,
+                "gen_ai.request.model": model,
+                "gen_ai.usage.input_tokens": number,
+                "gen_ai.usage.cache_read.input_tokens": number // 3,
+                "gen_ai.usage.output_tokens": number // 7,
+            },
+        }
+        for number in (1, 33, 1001, 150_001, 210_001)
+        for provider, model in (
+            ("openai", "gpt-4o-mini"),
+            ("anthropic", "claude-sonnet-4-5"),
+            ("openai", "unheard-of"),
+        )
+    ]
+
+
+def load(make_exporter: MakeExporter, store: Store, prices: tuple[Path, ...] = ()) -> int:
+    """Store the calls, priced, and return the sum of their costs."""
+    cost = CostProcessor(CostConfig(prices=prices), Host("cost"))
+    cost.start()
+    [priced] = cost.process(batch_from(*calls()))
+    _, rollups = RollupProcessor(RollupConfig(), Host("rollup")).process(priced)
+    make_exporter(store.dsn).export(rollups)
+    return sum(rollups.main.column("cost_nano_usd").to_pylist())
+
+
+def own(folder: Path, text: str) -> Path:
+    path = folder / "prices.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_same_prices_change_nothing(make_exporter: MakeExporter, store: Store) -> None:
+    total = load(make_exporter, store)
+    before = store.rows(COSTS)
+    changes = reprice(store.connection, PriceBook(), DAY, END, dry_run=False)
+
+    assert {change.before == change.after for change in changes.values()} == {True}
+    assert store.rows(COSTS) == before
+    assert before[0][0] == total > 0
+
+
+def test_other_prices_are_as_if_they_had_held_from_the_start(
+    make_exporter: MakeExporter, store: Store, tmp_path: Path
+) -> None:
+    file = own(
+        tmp_path,
+        """
+        prices:
+          - {model: gpt-4o-mini, input: 4, output: 8}
+          - {model: unheard-of, input: 1, output: 2}
+        """,
+    )
+    wanted = load(make_exporter, store, (file,))
+    wanted_calls = store.rows(COSTS)[0][1]
+    store.empty()
+    before = load(make_exporter, store)
+    book = PriceBook(read_own(file))
+    dry = reprice(store.connection, book, DAY, END, dry_run=True)
+    assert store.rows(COSTS)[0][0] == before
+    changes = reprice(store.connection, book, DAY, END, dry_run=False)
+    again = reprice(store.connection, book, DAY, END, dry_run=False)
+
+    [(cost, counted, number, _)] = store.rows(COSTS)
+    assert (abs(cost - wanted) <= number, counted) == (True, wanted_calls)
+    assert dry == changes
+    assert sum((change.after - change.before) for change in changes.values()) == cost - before
+    assert changes["anthropic", "claude-sonnet-4-5"].before == changes["anthropic", "claude-sonnet-4-5"].after
+    assert all(change.before == change.after for change in again.values())
+
+
+def test_only_the_time_range_is_priced(make_exporter: MakeExporter, store: Store, tmp_path: Path) -> None:
+    before = load(make_exporter, store)
+    book = PriceBook(read_own(own(tmp_path, "prices: [{model: '*', input: 1000}]")))
+
+    assert reprice(store.connection, book, END, END + timedelta(days=2), dry_run=False) == {}
+    assert store.rows(COSTS)[0][0] == before
+
+
+def test_changes_add_up() -> None:
+    assert Change(1, 2, 3).plus(Change(10, 20, 30)) == (11, 22, 33)
+
+
+def test_the_command_prints_the_difference_by_model(
+    make_exporter: MakeExporter, server: ClickhouseServer, tmp_path: Path
+) -> None:
+    store = Store(server.dsn, Server(server.dsn, 60))
+    store.empty()
+    load(make_exporter, store)
+    config = own(tmp_path, "prices: [{model: gpt-4o-mini, input: 4}]").with_name("config.yaml")
+    config.write_text(
+        f"""
+receivers: {{otlp: {{protocols: {{grpc: }}}}}}
+exporters: {{clickhouse: {{dsn: "{server.dsn}"}}}}
+service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [clickhouse]}}}}}}
+""",
+        encoding="utf-8",
+    )
+    command = ["reprice", "--config", str(config), "--from", f"{DAY:%Y-%m-%d}", "--to", f"{END:%Y-%m-%d}"]
+    runner = CliRunner()
+    told = runner.invoke(main, [*command, "--prices", str(tmp_path / "prices.yaml"), "--dry-run"])
+
+    assert told.exit_code == 0, told.output
+    lines = [line.split() for line in told.output.splitlines()]
+    assert "nothing was stored" in told.output
+    assert lines[1][:3] == ["provider", "model", "calls"]
+    assert lines[2][:3] == ["openai", "gpt-4o-mini", "5"]
+    assert lines[-1][:2] == ["all", "15"]
+
+
+@pytest.mark.parametrize(("file", "told"), [("none.yaml", "cannot be read"), ("bad.yaml", "prices.0.inptu")])
+def test_the_command_tells_what_is_wrong_with_prices(tmp_path: Path, file: str, told: str) -> None:
+    own(tmp_path, "prices: [{model: a, inptu: 4}]").rename(tmp_path / "bad.yaml")
+    config = Path(__file__).parents[3] / "config.yaml"
+    command = ["reprice", "--config", str(config), "--from", "2023-11-14", "--prices", str(tmp_path / file)]
+    answer = CliRunner().invoke(main, command)
+
+    assert answer.exit_code == 1
+    assert told in answer.output
