@@ -6,11 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.batch import Batch, Signal
+from collector.batch import UNITS, Batch, Signal
 
-_FIRST = pa.scalar(1, pa.uint64())
 _END = 2**63
-_LAST = pa.scalar(_END - 1, pa.uint64())
+_ZERO = pa.scalar(0, pa.uint64())
+_TIMES = {
+    Signal.TRACES: "start_time_unix_nano",
+    Signal.METRICS: "time_unix_nano",
+    Signal.LOGS: "time_unix_nano",
+}
+"""The column that says when an item happened."""
 
 
 class Admitted(NamedTuple):
@@ -22,15 +27,29 @@ class Admitted(NamedTuple):
 
 
 def admit(batch: Batch) -> Admitted:
-    """Return the batch without the spans whose start time, in nanoseconds since 1970, is 0 or does not fit int64."""
-    if batch.signal is not Signal.TRACES or not batch.rows:
+    """Return the batch without the items whose time, in nanoseconds since 1970, does not fit int64 or is 0.
+
+    That of a span is its start, that of a log record when it was observed if it has no other; a record without
+    either goes on, because a time of 0 means unknown there and the time of arrival can stand for it.
+    """
+    if not batch.rows or batch.signal not in _TIMES:
         return Admitted(batch)
-    start = batch.main.column("start_time_unix_nano")
-    bounds = pc.min_max(start)
-    if bounds["min"].as_py() > 0 and bounds["max"].as_py() < _END:
+    time, name = _time_of(batch), _TIMES[batch.signal]
+    least = 0 if batch.signal is Signal.LOGS else 1
+    bounds = pc.min_max(time)
+    if bounds["min"].as_py() >= least and bounds["max"].as_py() < _END:
         return Admitted(batch)
-    placed = pc.and_(pc.greater_equal(start, _FIRST), pc.less_equal(start, _LAST))
-    rows = np.flatnonzero(placed.to_numpy(zero_copy_only=False))
+    times = np.asarray(time)
+    rows = np.flatnonzero((times >= least) & (times < _END))
     rejected = batch.rows - len(rows)
-    reason = f"{rejected} spans rejected: start_time_unix_nano is 0 or 2^63 and more; set it to nanoseconds since 1970"
+    wrong = "is 2^63 or more" if least == 0 else "is 0 or 2^63 and more"
+    items = UNITS[batch.signal].replace("_", " ")
+    reason = f"{rejected} {items} rejected: {name} {wrong}; set it to nanoseconds since 1970"
     return Admitted(batch.take(rows.tolist()), rejected, reason)
+
+
+def _time_of(batch: Batch) -> pa.UInt64Array:
+    time = batch.main.column(_TIMES[batch.signal])
+    if batch.signal is Signal.LOGS:
+        return pc.if_else(pc.equal(time, _ZERO), batch.main.column("observed_time_unix_nano"), time)
+    return time

@@ -54,6 +54,16 @@ MAIN_TABLE: Mapping[Signal, str] = MappingProxyType(
 )
 """The table whose rows are the items of a signal; every other table is one it refers to by row number."""
 
+UNITS: Mapping[Signal, str] = MappingProxyType(
+    {
+        Signal.TRACES: "spans",
+        Signal.METRICS: "metric_points",
+        Signal.LOGS: "log_records",
+        Signal.ROLLUPS: "rollups",
+    }
+)
+"""What the collector's own metrics call the items of a signal, as the OpenTelemetry Collector's do."""
+
 
 def content_id(*parts: bytes) -> str:
     """Return the 32 hex digits that name these bytes: equal bytes, equal name."""

@@ -99,6 +99,8 @@ class Host:
     metrics: Metrics = field(default_factory=Metrics)
     clock: Callable[[], float] = time
     """Seconds since 1970, UTC."""
+    signals: frozenset[Signal] = frozenset(Signal)
+    """For a receiver: the signals that a pipeline takes from it."""
     base: Path = field(default_factory=Path)
     """The folder that relative paths of the configuration start from: where the process was started."""
     memory: Memory = field(default_factory=Volatile)
@@ -139,6 +141,9 @@ class Processor(Component):
 
     remembers: ClassVar[bool] = False
     """Says that what it yields depends on earlier batches: it is given one at a time, and a lasting `Host.memory`."""
+
+    derives: ClassVar[frozenset[Signal]] = frozenset()
+    """The signals of the batches that it adds to the one it is given."""
 
     @abstractmethod
     def process(self, batch: Batch) -> Iterable[Batch]:

@@ -9,15 +9,13 @@ from collections.abc import Callable
 from threading import Event
 from time import monotonic
 
-from collector.batch import Batch, Signal
+from collector.batch import UNITS, Batch, Signal
 from collector.component import Exporter, ExporterConfig
 from collector.errors import Permanent, Retryable
 from collector.journal import DeadLetter
 
 _MOST_REFUSALS = 64
 """After so many refusals within one parcel what is still undelivered is not halved further."""
-
-_UNITS = {Signal.TRACES: "spans", Signal.METRICS: "metric_points", Signal.LOGS: "log_records"}
 
 
 class Interrupted(Exception):
@@ -102,5 +100,4 @@ class Delivery:
         return wait * random.uniform(1 - share, 1 + share)  # noqa: S311 - spreads retries, keeps no secret
 
     def _count(self, what: str, signal: Signal, rows: int) -> None:
-        unit = _UNITS.get(signal, signal.value)
-        self.host.metrics.count(f"otelcol_exporter_{what}_{unit}", rows, exporter=self.host.id)
+        self.host.metrics.count(f"otelcol_exporter_{what}_{UNITS[signal]}", rows, exporter=self.host.id)

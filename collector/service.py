@@ -53,7 +53,7 @@ class Service:
             spec.id: self._pipeline(spec) for spec in configuration.pipelines.values()
         }
         self.receivers: dict[str, Receiver] = {
-            id_: cast(Receiver, self._make(configuration.receivers[id_], self._consumer(id_)))
+            id_: self._receiver(configuration.receivers[id_])
             for id_ in self._named(lambda pipeline: pipeline.receivers)
         }
         self._stops: list[Callable[[], None]] = []
@@ -65,8 +65,8 @@ class Service:
         """Return the ids that the pipelines name, each once, in order."""
         return list(dict.fromkeys(id_ for pipeline in self.configuration.pipelines.values() for id_ in part(pipeline)))
 
-    def _make(self, spec: ComponentSpec, *more: object) -> Component:
-        return spec.cls(spec.config, Host(spec.id, self.metrics), *more)
+    def _make(self, spec: ComponentSpec) -> Component:
+        return spec.cls(spec.config, Host(spec.id, self.metrics))
 
     def _pipeline(self, spec: PipelineSpec) -> Pipeline:
         outlets = [self.outlets[id_] for id_ in spec.exporters]
@@ -85,21 +85,22 @@ class Service:
             host = replace(host, memory=notebooks[-1])
         return kind(spec.config, host)
 
-    def _consumer(self, receiver: str) -> Consume:
-        """Return what the receiver hands its batches to: the pipelines of the batch's signal that name it."""
+    def _receiver(self, spec: ComponentSpec) -> Receiver:
+        """Return the receiver, which hands its batches to the pipelines of their signal that name it."""
         consumers: Mapping[Signal, list[Consume]] = {one: [] for one in Signal}
-        for spec in self.configuration.pipelines.values():
-            if receiver in spec.receivers:
-                consumers[spec.signal].append(self.pipelines[spec.id].consume)
+        for pipeline in self.configuration.pipelines.values():
+            if spec.id in pipeline.receivers:
+                consumers[pipeline.signal].append(self.pipelines[pipeline.id].consume)
         by_signal = {one: fan_out(found) for one, found in consumers.items() if found}
 
         def consume(batch: Batch) -> None:
             target = by_signal.get(batch.signal)
             if target is None:
-                raise Permanent(f"no pipeline takes {batch.signal} from receiver {receiver}")
+                raise Permanent(f"no pipeline takes {batch.signal} from receiver {spec.id}")
             target(batch)
 
-        return consume
+        host = Host(spec.id, self.metrics, signals=frozenset(by_signal))
+        return cast(type[Receiver], spec.cls)(spec.config, host, consume)
 
     # ------------------------------------------------------------------ life
 

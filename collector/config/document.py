@@ -12,7 +12,7 @@ from pydantic import Field
 
 from collector import registry
 from collector.batch import Signal
-from collector.component import ComponentConfig
+from collector.component import ComponentConfig, Exporter, Processor
 from collector.config.message import suggestion
 from collector.config.model import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
 from collector.config.tree import Entry, Items, Map, Place, Report, Scalar, join, plain
@@ -72,6 +72,7 @@ def build(tree: Map, report: Report) -> Configuration | None:
     telemetry = validate(TelemetryConfig, _below(service, "telemetry"), "service::telemetry", report)
     used = _extensions(root, report)
     pipelines = _pipelines(root, report)
+    _check_exporters(pipelines, sections, root, report)
     if telemetry is None or report.problems:
         return None
     receivers, processors, exporters, extensions = sections.values()
@@ -159,6 +160,26 @@ def _pipeline(id_: str, entry: Entry, root: Entry, report: Report) -> PipelineSp
             hint = f"add {kind.value}: [...] with ids from the section {kind.value}"
             report.problem(entry.place, path, f"must have at least one {kind.one}", hint)
     return PipelineSpec(id_, Signal(signal), **lists) if signal in _SIGNALS else None
+
+
+def _check_exporters(
+    pipelines: Mapping[str, PipelineSpec],
+    sections: Mapping[Kind, Mapping[str, ComponentSpec]],
+    root: Entry,
+    report: Report,
+) -> None:
+    """Tell each exporter of a pipeline that has no use for anything that reaches it."""
+    for pipeline in pipelines.values():
+        made = [sections[Kind.PROCESSORS].get(id_) for id_ in pipeline.processors]
+        derived = [spec.cls.derives for spec in made if spec is not None and issubclass(spec.cls, Processor)]
+        reaching = frozenset({pipeline.signal}).union(*derived)
+        listed = _below(_below(_below(_below(root, "service"), "pipelines"), pipeline.id), Kind.EXPORTERS.value)
+        for node in listed.node.nodes if isinstance(listed.node, Items) else ():
+            spec = sections[Kind.EXPORTERS].get(str(node.value)) if isinstance(node, Scalar) else None
+            if spec is not None and issubclass(spec.cls, Exporter) and not spec.cls.consumes & reaching:
+                text = f'exporter "{spec.id}" does not take {pipeline.signal}'
+                hint = f"it takes {', '.join(sorted(spec.cls.consumes))}; remove it here or choose another exporter"
+                report.problem(node.place, join("service::pipelines", pipeline.id), text, hint)
 
 
 def _references(listed: Entry, kind: Kind, known: tuple[str, ...], path: str, report: Report) -> tuple[str, ...]:

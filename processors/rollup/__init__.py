@@ -1,6 +1,7 @@
 """The `rollup` processor: sums the model calls of a batch into partial rows that add up."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 
@@ -38,6 +39,7 @@ class RollupProcessor(Processor):
     """
 
     Config = RollupConfig
+    derives: ClassVar[frozenset[Signal]] = frozenset({Signal.ROLLUPS})
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return the batch, and what was derived from it."""

@@ -1,4 +1,4 @@
-"""Which spans may go on."""
+"""Which items may go on. What a client hears of the others: tests/collector/receivers/otlp/test_intake.py."""
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest

@@ -1,6 +1,6 @@
 """Takes OTLP from applications and other collectors, over gRPC and over HTTP.
 
-A request is answered only after every pipeline has taken its spans for good.
+A request is answered only after every pipeline has taken what it holds for good.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ _GRACE = 5.0
 
 
 class OtlpReceiver(Receiver):
-    """Listens for OTLP/gRPC and OTLP/HTTP and hands the spans on."""
+    """Listens for OTLP/gRPC and OTLP/HTTP and hands on what arrives."""
 
     Config: ClassVar[type[ComponentConfig]] = OtlpConfig
 

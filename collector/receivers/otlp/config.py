@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from collector.batch import Signal
 from collector.component import ComponentConfig
 from collector.units import Duration
 from collector.web.endpoint import Endpoint
@@ -62,6 +63,10 @@ def _check_path(path: str) -> str:
     return path
 
 
+UrlPath = Annotated[str, AfterValidator(_check_path)]
+"""The path of a URL, from the slash on."""
+
+
 class HttpConfig(ComponentConfig):
     """Says how OTLP/HTTP is served."""
 
@@ -69,8 +74,12 @@ class HttpConfig(ComponentConfig):
     """Where to listen, ``host:port``."""
     max_request_body_size: int = Field(64 * _MIB, ge=1)
     """The largest request in bytes, after decompression; larger ones get 413."""
-    traces_url_path: Annotated[str, AfterValidator(_check_path)] = "/v1/traces"
+    traces_url_path: UrlPath = "/v1/traces"
     """The path that takes spans."""
+    metrics_url_path: UrlPath = "/v1/metrics"
+    """The path that takes metrics."""
+    logs_url_path: UrlPath = "/v1/logs"
+    """The path that takes log records."""
     workers: int = Field(10, ge=1)
     """Requests handled at the same time; others wait, still unread, in their connections."""
     max_connections: int = Field(512, ge=1)
@@ -79,6 +88,21 @@ class HttpConfig(ComponentConfig):
     """How long one request may take to arrive, headers and body; slower ones get 408."""
     idle_timeout: Duration = 120.0
     """How long a connection may wait for its next request."""
+
+    @property
+    def paths(self) -> dict[str, Signal]:
+        """What is taken where."""
+        return {
+            self.traces_url_path: Signal.TRACES,
+            self.metrics_url_path: Signal.METRICS,
+            self.logs_url_path: Signal.LOGS,
+        }
+
+    @model_validator(mode="after")
+    def _paths_differ(self) -> "HttpConfig":
+        if len(self.paths) < 3:
+            raise ValueError("two signals have the same path; give each its own")
+        return self
 
 
 def _defaults_for_null(value: Any) -> Any:

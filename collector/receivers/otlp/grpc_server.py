@@ -1,21 +1,18 @@
-"""The gRPC door: OTLP's TraceService on raw bytes, so that no protobuf object is ever built for a request."""
+"""The gRPC door: OTLP's three services on raw bytes, so that no protobuf object is ever built for a request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import grpc
 
+from collector.batch import Signal
+from collector.otlp.protocol import PROTOCOLS
 from collector.receivers.otlp.config import GrpcConfig, KeepaliveConfig
 from collector.receivers.otlp.intake import Intake
 from collector.web.endpoint import cannot_listen, split
 
-_PACKAGE = "opentelemetry.proto.collector"
-_TRACES = f"{_PACKAGE}.trace.v1.TraceService"
-_NOT_YET = {
-    f"{_PACKAGE}.metrics.v1.MetricsService": "metrics",
-    f"{_PACKAGE}.logs.v1.LogsService": "logs",
-}
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _FOREVER_MS = 2**31 - 1
 
@@ -54,26 +51,25 @@ class GrpcServer:
             self._pool.shutdown(wait=False)
             self._pool = None
 
-    def _handlers(self) -> "list[grpc.GenericRpcHandler[Any, Any]]":
-        export = grpc.unary_unary_rpc_method_handler(self._export)
-        handlers = [grpc.method_handlers_generic_handler(_TRACES, {"Export": export})]
-        for service, signal in _NOT_YET.items():
-            refuse = grpc.unary_unary_rpc_method_handler(_refuser(signal))
-            handlers.append(grpc.method_handlers_generic_handler(service, {"Export": refuse}))
-        return handlers
+    def _handlers(self) -> "Iterator[grpc.GenericRpcHandler[Any, Any]]":
+        for signal, protocol in PROTOCOLS.items():
+            reason = self._intake.closed(signal)
+            answer = _refuser(reason) if reason else partial(self._export, signal)
+            handler = grpc.unary_unary_rpc_method_handler(answer)
+            yield grpc.method_handlers_generic_handler(protocol.service, {"Export": handler})
 
-    def _export(self, request: bytes, context: grpc.ServicerContext) -> bytes:
-        answer = self._intake.take(request)
-        body = answer.encode()
+    def _export(self, signal: Signal, request: bytes, context: grpc.ServicerContext) -> bytes:
+        answer = self._intake.take(signal, request)
+        body = answer.encode(signal)
         if answer.code:
             context.set_trailing_metadata((("grpc-status-details-bin", body),))
             context.abort(_CODES[answer.code], answer.text)
         return body
 
 
-def _refuser(signal: str) -> Callable[[bytes, grpc.ServicerContext], None]:
+def _refuser(reason: str) -> Callable[[bytes, grpc.ServicerContext], None]:
     def refuse(_request: bytes, context: grpc.ServicerContext) -> None:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{signal} are not accepted yet by genai-collector; send traces")
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, reason)
 
     return refuse
 

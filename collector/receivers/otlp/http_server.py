@@ -1,4 +1,7 @@
-"""The HTTP door: POST /v1/traces, protobuf or JSON, on a threaded server that a slow client cannot block."""
+"""The HTTP door: POST /v1/traces, /v1/metrics or /v1/logs, protobuf or JSON.
+
+It is a threaded server that a slow client cannot block.
+"""
 
 import io
 import logging
@@ -13,6 +16,7 @@ from typing import Any
 from cheroot.server import Gateway, HTTPConnection, HTTPServer
 from google.rpc.code_pb2 import Code
 
+from collector.batch import Signal
 from collector.receivers.otlp.body import ENCODINGS, Malformed, TooLarge, decompress, read_chunked, read_sized
 from collector.receivers.otlp.config import HttpConfig
 from collector.receivers.otlp.intake import Answer, Intake
@@ -179,7 +183,7 @@ class _Server(HTTPServer):
 
 
 class _Refusal(Exception):
-    """Says that a request is not taken, before its spans are looked at."""
+    """Says that a request is not taken, before its body is looked at."""
 
     def __init__(self, status: str, code: int, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -200,15 +204,19 @@ class _Gateway(Gateway):
         except _Refusal as refusal:
             self._send(refusal.status, Answer(refusal.code, str(refusal)), refusal.headers)
         else:
-            answer = self.req.server.intake.take(body, json=json)
+            answer = self.req.server.intake.take(self._signal, body, json=json)
             self._send(_STATUS[answer.code], answer, _retry_header(answer))
 
     def _check_head(self) -> None:
-        path, served = self.req.path.decode("latin-1"), self.req.server.config.traces_url_path
-        if path != served:
-            signal = {"/v1/metrics": "metrics", "/v1/logs": "logs"}.get(path)
-            what = f"{signal} are not accepted yet by genai-collector" if signal else f"nothing is served at {path}"
-            raise _Refusal("404 Not Found", Code.NOT_FOUND, f"{what}; send traces to {served}")
+        path, served = self.req.path.decode("latin-1"), self.req.server.config.paths
+        if path not in served:
+            text = (
+                f"nothing is served at {path}; send {', '.join(f'{what} to {where}' for where, what in served.items())}"
+            )
+            raise _Refusal("404 Not Found", Code.NOT_FOUND, text)
+        self._signal = served[path]
+        if reason := self.req.server.intake.closed(self._signal):
+            raise _Refusal("404 Not Found", Code.NOT_FOUND, reason)
         if self.req.method != b"POST":
             method = self.req.method.decode("latin-1")
             text = f"{method} is not allowed here; use POST"
@@ -239,7 +247,7 @@ class _Gateway(Gateway):
     def _send(self, status: str, answer: Answer, headers: Mapping[str, str]) -> None:
         media = self._media_type()
         known = media in (_PROTOBUF, _JSON)
-        body = answer.encode(json=media == _JSON) if known else answer.text.encode()
+        body = answer.encode(self._signal, json=media == _JSON) if known else answer.text.encode()
         if not self._whole and (self.req.chunked_read or self._length()):
             self.req.close_connection = True
             self.req.conn.unread = True
@@ -251,6 +259,7 @@ class _Gateway(Gateway):
             self.req.write(body)
 
     _whole = False
+    _signal = Signal.TRACES
 
     def _header(self, name: bytes) -> str:
         value: bytes = self.req.inheaders.get(name, b"")

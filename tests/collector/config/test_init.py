@@ -9,7 +9,7 @@ from collector.batch import Signal
 from collector.config import load
 from collector.errors import ConfigError
 from collector.registry import Kind
-from tests.collector.config.toys import GOOD, ToyExporter, ToyReceiver, install, installed
+from tests.collector.config.toys import GOOD, ToyExporter, ToyProcessor, ToyReceiver, install, installed
 
 CASES = Path(__file__).parent / "cases"
 ENVIRON = {"SET": "set", "LOOP": "x${env:LOOP}", "WORD": "word"}
@@ -198,5 +198,17 @@ def test_an_expression_is_not_repeated_in_a_message():
 def test_the_shipped_configuration_loads():
     loaded = load([str(Path(__file__).parents[3] / "config.yaml")])
 
-    assert list(loaded.pipelines) == ["traces"]
+    assert list(loaded.pipelines) == ["traces", "metrics", "logs"]
     assert loaded.warnings == ()
+
+
+def test_an_exporter_that_nothing_useful_reaches_is_a_mistake(monkeypatch):
+    monkeypatch.setattr(ToyExporter, "consumes", frozenset({Signal.ROLLUPS}))
+    more = "processors: {toy_step: }\nservice: {pipelines: {traces: {processors: [toy_step]}}}"
+
+    assert mistakes(f"yaml:{GOOD}", f"yaml:{more}") == [
+        'yaml:3:65: service::pipelines::traces: exporter "toy_out" does not take traces; '
+        "it takes rollups; remove it here or choose another exporter"
+    ]
+    monkeypatch.setattr(ToyProcessor, "derives", frozenset({Signal.ROLLUPS}))
+    assert load([f"yaml:{GOOD}", f"yaml:{more}"]).pipelines["traces"].exporters == ("toy_out",)

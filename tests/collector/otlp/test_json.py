@@ -1,9 +1,11 @@
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -11,41 +13,91 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from collector.batch import Signal
+from collector.batch import Batch, Signal
 from collector.errors import Permanent
-from collector.otlp.json import from_json, to_json
+from collector.otlp.decode import decode
+from collector.otlp.encode import encode
+from collector.otlp.json import encode_json, from_json, to_json
 
 from . import wires
-from .test_decode import CAPTURES, LIGHT
+from .rows import REQUESTS, rows_of
+from .test_decode import CAPTURED, LIGHT, SIGNALS
 
 ID_FIELDS = ("traceId", "spanId", "parentSpanId")
 
 
-def otlp_json(request: ExportTraceServiceRequest, *, numbers: bool = True) -> bytes:
+def otlp_json(request: Message, *, numbers: bool = True) -> bytes:
     """Return the request as an OTLP/JSON client writes it."""
     tree = json_format.MessageToDict(request, use_integers_for_enums=numbers)
-    for resource_spans in tree.get("resourceSpans", []):
-        for scope_spans in resource_spans.get("scopeSpans", []):
-            for span in scope_spans.get("spans", []):
-                for holder in (span, *span.get("links", [])):
-                    for name in ID_FIELDS:
-                        if name in holder:
-                            holder[name] = base64.b64decode(holder[name]).hex()
-    return json.dumps(tree).encode()
+    return json.dumps(with_hex_ids(tree)).encode()
+
+
+def with_hex_ids(tree: Any) -> Any:
+    """Return the tree with every id in hex; in these requests no attribute looks like one."""
+    if isinstance(tree, list):
+        return [with_hex_ids(item) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    return {
+        name: base64.b64decode(value).hex() if name in ID_FIELDS else with_hex_ids(value)
+        for name, value in tree.items()
+    }
 
 
 @pytest.mark.parametrize("numbers", [True, False])
-def test_captured_requests_come_back_equal(numbers: bool) -> None:
-    for path in CAPTURES:
-        request = ExportTraceServiceRequest.FromString(path.read_bytes())
-        back = from_json(Signal.TRACES, otlp_json(request, numbers=numbers))
-        assert ExportTraceServiceRequest.FromString(back) == request
+@pytest.mark.parametrize(("signal", "path"), CAPTURED)
+def test_captured_requests_come_back_equal(signal: Signal, path: Path, numbers: bool) -> None:
+    request = REQUESTS[signal].FromString(path.read_bytes())
+    back = from_json(signal, otlp_json(request, numbers=numbers))
+    assert REQUESTS[signal].FromString(back) == request
 
 
-@given(wires.requests)
+@pytest.mark.parametrize("signal", SIGNALS)
+@given(data=st.data())
 @LIGHT
-def test_any_request_comes_back_equal(request: ExportTraceServiceRequest) -> None:
-    assert from_json(Signal.TRACES, otlp_json(request)) == request.SerializeToString()
+def test_any_request_comes_back_equal(signal: Signal, data: st.DataObject) -> None:
+    request = data.draw(wires.any_request[signal])
+    assert from_json(signal, otlp_json(request)) == request.SerializeToString()
+
+
+@pytest.mark.parametrize(("signal", "path"), CAPTURED)
+def test_a_batch_is_written_as_an_otlp_json_client_writes_it(signal: Signal, path: Path) -> None:
+    batch = decode(signal, path.read_bytes())
+    text = encode_json(batch)
+    assert b"\n" not in text
+    assert json.loads(text) == json.loads(otlp_json(REQUESTS[signal].FromString(encode(batch))))
+    assert from_json(signal, text) == REQUESTS[signal].FromString(encode(batch)).SerializeToString()
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+@given(data=st.data())
+@LIGHT
+def test_any_batch_written_as_json_comes_back_equal(signal: Signal, data: st.DataObject) -> None:
+    batch = decode(signal, data.draw(wires.any_request[signal]).SerializeToString())
+    back = decode(signal, from_json(signal, encode_json(batch)))
+    again = decode(signal, encode(batch))
+    assert rows_of(back) == rows_of(again)
+
+
+def test_rollups_have_no_otlp_json() -> None:
+    for refused in (lambda: from_json(Signal.ROLLUPS, b"{}"), lambda: encode_json(Batch("1", Signal.ROLLUPS, {}))):
+        with pytest.raises(Permanent, match="OTLP has no such signal"):
+            refused()
+
+
+def test_ids_of_exemplars_and_records_are_hexadecimal() -> None:
+    exemplar = {"traceId": "0102", "spanId": "03", "asInt": "5"}
+    for kind in ("gauge", "sum", "histogram", "exponentialHistogram"):
+        metric = {"name": "n", kind: {"dataPoints": [{}, {"exemplars": [exemplar]}]}}
+        text = json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+        (_, exemplars) = decode(Signal.METRICS, from_json(Signal.METRICS, text)).main.column("exemplars").to_pylist()
+        assert [(one["trace_id"], one["span_id"], one["as_int"]) for one in exemplars] == [(b"\1\2", b"\3", 5)]
+    text = b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"traceId": "zz"}]}]}]}'
+    with pytest.raises(Permanent) as refusal:
+        from_json(Signal.LOGS, text)
+    assert "ExportLogsServiceRequest in JSON: resourceLogs[0].scopeLogs[0].logRecords[0].traceId: 'zz'" in str(
+        refusal.value
+    )
 
 
 def span_json(**span: Any) -> bytes:
@@ -155,11 +207,6 @@ def test_any_json_is_read_or_refused(tree: Any) -> None:
         except Permanent:
             continue
         ExportTraceServiceRequest.FromString(data)
-
-
-def test_other_signals_are_refused() -> None:
-    with pytest.raises(Permanent, match="not supported yet"):
-        from_json(Signal.LOGS, b"{}")
 
 
 def test_answers_are_written_as_json() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client import generate_latest
 
-from collector.batch import Batch
+from collector.batch import Batch, Signal
 from collector.component import Host
 from collector.receivers.otlp import OtlpReceiver
 
@@ -28,7 +28,8 @@ class Pipeline:
 
     @property
     def names(self) -> list[str]:
-        return [name for batch in self.batches for name in batch.main.column("name").to_pylist()]
+        spans = [batch for batch in self.batches if batch.signal is Signal.TRACES]
+        return [name for batch in spans for name in batch.main.column("name").to_pylist()]
 
 
 @contextmanager

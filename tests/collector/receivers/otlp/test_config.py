@@ -31,6 +31,7 @@ def test_no_protocol_is_a_mistake(value: dict[str, Any]) -> None:
     [
         ({"grpc": {"endpoint": "4317"}}, "is not host:port"),
         ({"http": {"traces_url_path": "v1/traces"}}, "start it with /"),
+        ({"http": {"logs_url_path": "/v1/traces"}}, "two signals have the same path"),
         ({"http": {"max_request_body_size": 0}}, "greater than or equal to 1"),
         ({"grpc": {"max_recv_msg_size_mib": 4096}}, "less than or equal to 2047"),
         ({"grpc": {"endpint": "localhost:1"}}, "Extra inputs are not permitted"),

@@ -15,9 +15,12 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from collector.batch import Batch
+from collector.batch import Batch, Signal
+from collector.component import Host
 from collector.errors import Permanent, Retryable
+from collector.otlp.protocol import PROTOCOLS
 from collector.receivers.otlp import OtlpReceiver
+from tests.collector.otlp.test_decode import CAPTURES_OF
 from tests.collector.receivers.otlp.receiving import Pipeline, receiving, request
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -109,13 +112,29 @@ def test_malformed_protobuf(channel: grpc.Channel) -> None:
     assert status.code == Code.INVALID_ARGUMENT
 
 
-@pytest.mark.parametrize("signal", ["metrics", "logs"])
-def test_other_signals_are_unimplemented_with_a_clear_text(channel: grpc.Channel, signal: str) -> None:
-    method = f"/opentelemetry.proto.collector.{signal}.v1.{signal.title()}Service/Export"
-    code, text, _ = refusal(lambda: export(channel, b"", method))
+@pytest.mark.parametrize("signal", [Signal.METRICS, Signal.LOGS])
+def test_metrics_and_logs_have_services_of_their_own(channel: grpc.Channel, pipeline: Pipeline, signal: Signal) -> None:
+    method = f"/{PROTOCOLS[signal].service}/Export"
+    for path in CAPTURES_OF[signal]:
+        assert export(channel, path.read_bytes(), method) == b""
+    assert [batch.signal for batch in pipeline.batches] == [signal] * len(CAPTURES_OF[signal])
+    code, text, _ = refusal(lambda: export(channel, b"\xff", method))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert PROTOCOLS[signal].request.DESCRIPTOR.name in text
+
+
+@pytest.mark.parametrize("signal", [Signal.METRICS, Signal.LOGS])
+def test_a_signal_without_a_pipeline_is_unimplemented_with_a_clear_text(signal: Signal) -> None:
+    method = f"/{PROTOCOLS[signal].service}/Export"
+    host = Host("otlp", signals=frozenset({Signal.TRACES}))
+    with (
+        receiving(Pipeline(), host) as receiver,
+        grpc.insecure_channel(f"localhost:{receiver.grpc_port}") as channel,
+    ):
+        code, text, _ = refusal(lambda: export(channel, b"", method))
     assert (code, text) == (
         grpc.StatusCode.UNIMPLEMENTED,
-        f"{signal} are not accepted yet by genai-collector; send traces",
+        f"no pipeline takes {signal} from receiver otlp; add service::pipelines::{signal} with receivers: [otlp]",
     )
 
 

@@ -17,9 +17,12 @@ from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from collector.batch import Batch
+from collector.batch import Batch, Signal
+from collector.component import Host
 from collector.errors import Permanent, Retryable
+from collector.otlp.json import encode_json
 from collector.receivers.otlp import OtlpReceiver
+from tests.collector.otlp.test_decode import CAPTURES_OF
 from tests.collector.receivers.otlp.receiving import Pipeline, receiving, request, talk
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -116,10 +119,8 @@ def test_refusals_of_the_pipeline(
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("/v1/metrics", "metrics are not accepted yet by genai-collector"),
-        ("/v1/logs", "logs are not accepted yet by genai-collector"),
         ("/", "nothing is served at /"),
-        ("/v1/traces/x", "send traces to /v1/traces"),
+        ("/v1/traces/x", "send traces to /v1/traces, metrics to /v1/metrics, logs to /v1/logs"),
     ],
 )
 def test_other_paths_are_not_found(client: HTTPConnection, path: str, text: str) -> None:
@@ -131,13 +132,39 @@ def test_other_paths_are_not_found(client: HTTPConnection, path: str, text: str)
     assert text in json.loads(response.read())["message"]
 
 
-def test_the_path_is_an_option() -> None:
+@pytest.mark.parametrize("signal", [Signal.METRICS, Signal.LOGS])
+def test_metrics_and_logs_have_paths_of_their_own(client: HTTPConnection, pipeline: Pipeline, signal: Signal) -> None:
+    for path in CAPTURES_OF[signal]:
+        assert post(client, path.read_bytes(), f"/v1/{signal}")[0].status == 200
+    assert [batch.signal for batch in pipeline.batches] == [signal] * len(CAPTURES_OF[signal])
+    as_json = encode_json(pipeline.batches[0])
+    client.request("POST", f"/v1/{signal}", as_json, JSON)
+    response = client.getresponse()
+    assert (response.status, response.read()) == (200, b"{}")
+    assert pipeline.batches[-1].main.equals(pipeline.batches[0].main)
+
+
+@pytest.mark.parametrize("signal", [Signal.METRICS, Signal.LOGS])
+def test_a_signal_without_a_pipeline_is_not_found_with_a_clear_text(signal: Signal) -> None:
     with (
-        receiving(Pipeline(), http={"traces_url_path": "/spans"}) as receiver,
+        receiving(Pipeline(), Host("otlp", signals=frozenset({Signal.TRACES}))) as receiver,
         closing(HTTPConnection("127.0.0.1", receiver.http_port, timeout=20)) as client,
     ):
-        assert post(client, b"", "/spans?x=1")[0].status == 200
-        assert post(client, b"", "/v1/traces")[0].status == 404
+        response, body = post(client, b"", f"/v1/{signal}")
+    assert response.status == 404
+    assert Status.FromString(body).message == (
+        f"no pipeline takes {signal} from receiver otlp; add service::pipelines::{signal} with receivers: [otlp]"
+    )
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_the_path_is_an_option(signal: str) -> None:
+    with (
+        receiving(Pipeline(), http={f"{signal}_url_path": "/mine"}) as receiver,
+        closing(HTTPConnection("127.0.0.1", receiver.http_port, timeout=20)) as client,
+    ):
+        assert post(client, b"", "/mine?x=1")[0].status == 200
+        assert post(client, b"", f"/v1/{signal}")[0].status == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
