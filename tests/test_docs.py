@@ -4,9 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from collector import schema
+from collector import registry, schema
+from collector.registry import Kind
 from exporters.clickhouse.views import DIMENSIONS, view_statements
+from processors.filter.fields import FIELDS
+from processors.filter.functions import FUNCTIONS
 from tests import reference
 
 ROOT = Path(__file__).parent.parent
@@ -60,3 +64,24 @@ def test_the_first_span_of_the_readme_is_python():
 
 def test_no_page_names_a_place_on_this_machine():
     assert [page.name for page in PAGES if re.search(r"/(work|root|home|tmp)/", page.read_text())] == []
+
+
+EXAMPLES = [
+    (id_, config or {})
+    for text in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "processors.md").read_text(), re.S)
+    for id_, config in yaml.safe_load(text)["processors"].items()
+]
+
+
+@pytest.mark.parametrize(("id_", "config"), EXAMPLES, ids=lambda value: value if isinstance(value, str) else "")
+def test_examples_of_processors_are_right(id_, config):
+    registry.find(Kind.PROCESSORS, id_.split("/")[0]).Config.model_validate(config)
+
+
+def test_every_property_and_function_of_conditions_is_explained():
+    page = (ROOT / "docs" / "processors.md").read_text()
+    words = [name for fields in FIELDS.values() for name in fields] + [*FUNCTIONS]
+    told = [word for word in words if re.search(rf"\b{re.escape(word)}\b", page) or word.startswith("dropped_")]
+    parts = {f"{name}_unix_nano" for name in ("observed_time",)} | {"kind.deprecated_string"}
+
+    assert {word for word in words if word not in told and not word.endswith(".string")} <= parts

@@ -3,21 +3,20 @@
 from collections.abc import Iterable
 
 import numpy as np
-from pydantic import Field
 
 from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Processor
 from collector.matching import MatchConfig, selected
 from collector.places import RESOURCES, of_items
 from collector.rows import is_understood
-from processors.attribute_actions.actions import ActionConfig
+from processors.attribute_actions.actions import Actions
 from processors.attribute_actions.apply import applied
 
 
 class AttributesConfig(ComponentConfig):
     """Says what happens to the attributes of which items."""
 
-    actions: tuple[ActionConfig, ...] = Field(min_length=1)
+    actions: Actions
     """What is done, in this order."""
     include: MatchConfig | None = None
     """The only items it is done to; all, without it."""
@@ -47,7 +46,7 @@ class AttributesProcessor(Processor):
 class ResourceConfig(ComponentConfig):
     """Says what happens to the attributes of resources."""
 
-    attributes: tuple[ActionConfig, ...] = Field(min_length=1)
+    attributes: Actions
     """What is done, in this order."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from collector.component import ComponentConfig
 from collector.patterns import check, group_names
@@ -98,3 +98,12 @@ class ActionConfig(ComponentConfig):
 
     def _check_pattern(self) -> None:
         check(self.pattern)
+
+
+def _not_empty(actions: tuple[ActionConfig, ...]) -> tuple[ActionConfig, ...]:
+    if not actions:
+        raise ValueError("no action; write what is to be done, as {key: a, action: delete}")
+    return actions
+
+
+Actions = Annotated[tuple[ActionConfig, ...], AfterValidator(_not_empty)]
