@@ -1,0 +1,116 @@
+"""Sends requests over OTLP/HTTP."""
+
+import zlib
+from time import monotonic
+from typing import Any
+
+import pyarrow as pa
+import urllib3
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
+
+from collector.batch import Signal
+from collector.component import Host
+from collector.errors import Retryable
+from exporters.otlp.answers import (
+    LARGEST_ANSWER,
+    Unwelcome,
+    http_refusal,
+    parse_status,
+    partial_success,
+    retry_after,
+    retry_info,
+    short,
+)
+from exporters.otlp.config import OtlpHttpConfig
+from exporters.otlp.tls import context
+
+_PROTOBUF = "application/x-protobuf"
+_GZIP_LEVEL = 1
+"""Prompts and repeated keys shrink nearly as much at the fastest level."""
+_GZIP_WINDOW = 31
+_PIECE = 64 * 1024
+
+
+class HttpClient:
+    """Keeps connections to the server, opened when there is something to send."""
+
+    def __init__(self, config: OtlpHttpConfig, host: Host, agent: str) -> None:
+        self._config = config
+        self._clock = host.clock
+        self._headers = urllib3.HTTPHeaderDict({"User-Agent": agent})
+        for name, value in config.headers.items():
+            self._headers[name] = value.get_secret_value()
+        self._headers |= {"Content-Type": _PROTOBUF, "Accept-Encoding": "identity"}
+        if config.compression in {"gzip", "zstd"}:
+            self._headers["Content-Encoding"] = config.compression
+        if config.tls.insecure_skip_verify:
+            urllib3.disable_warnings(InsecureRequestWarning)
+        options: dict[str, Any] = {"ssl_context": context(config.tls, host.base, host.id)}
+        if config.tls.server_name_override:
+            options["server_hostname"] = config.tls.server_name_override
+        self._pools = urllib3.PoolManager(retries=False, **options)
+
+    def send(self, signal: Signal, body: bytes) -> tuple[int, str]:
+        """Return how many items were rejected and why; raise what `http_refusal` says."""
+        url = self._config.url(signal)
+        if not url:
+            raise Unwelcome(f"no endpoint for {signal}; set endpoint or {signal}_endpoint")
+        deadline = monotonic() + self._config.timeout
+        try:
+            answer = self._pools.request(
+                "POST",
+                url,
+                body=_compressed(body, self._config.compression),
+                headers=self._headers,
+                timeout=urllib3.Timeout(self._config.timeout),
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                said = _read(answer, deadline)
+            finally:
+                answer.release_conn()
+        except (HTTPError, OSError) as error:
+            raise Retryable(f"{url}: {short(str(error))}") from error
+        if 200 <= answer.status < 300:
+            return partial_success(said) if _is_protobuf(answer) else (0, "")
+        raise self._refusal(url, answer, said)
+
+    def close(self) -> None:
+        """Close the connections; the next request opens others."""
+        self._pools.clear()
+
+    def _refusal(self, url: str, answer: urllib3.BaseHTTPResponse, said: bytes) -> Exception:
+        status = parse_status(said) if _is_protobuf(answer) else parse_status(b"")
+        moved = answer.headers.get("Location")
+        told = status.message or (f"moved to {moved}" if moved else said[:_PIECE].decode(errors="replace"))
+        after = retry_after(answer.headers.get("Retry-After"), self._clock())
+        text = f"{url}: {answer.status} {answer.reason or ''}: {short(told)}"
+        return http_refusal(answer.status, text, retry_info(status) if after is None else after)
+
+
+def _compressed(body: bytes, how: str) -> bytes:
+    if how == "gzip":
+        packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW)
+        return packer.compress(body) + packer.flush()
+    if how == "zstd":
+        return bytes(pa.Codec("zstd").compress(body, asbytes=True))
+    return body
+
+
+def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """Return the body of an answer, as much of it as counts; raise TimeoutError when it drips past the deadline."""
+    body = bytearray()
+    while len(body) < LARGEST_ANSWER and (piece := answer.read1(_PIECE)):
+        body += piece
+        if monotonic() > deadline:
+            answer.close()
+            raise TimeoutError("the answer did not arrive whole in time")
+    if len(body) >= LARGEST_ANSWER:
+        answer.close()
+    return bytes(body)
+
+
+def _is_protobuf(answer: urllib3.BaseHTTPResponse) -> bool:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _PROTOBUF
