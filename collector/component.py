@@ -158,6 +158,10 @@ class Exporter(Component):
 
     Config: ClassVar[type[ComponentConfig]] = ExporterConfig
 
+    def divide(self, batch: Batch) -> Iterable[Batch]:
+        """Return the batch in the pieces to deliver one after the other, always the same ones; by default it is one."""
+        return (batch,)
+
     @abstractmethod
     def export(self, batch: Batch) -> None:
         """Deliver the batch whole, or raise `Retryable` or `Permanent`."""

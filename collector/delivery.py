@@ -15,7 +15,7 @@ from collector.errors import Permanent, Retryable
 from collector.journal import DeadLetter
 
 _MOST_REFUSALS = 64
-"""After so many refusals within one parcel what is still undelivered is not halved further."""
+"""After so many refusals within one piece of a parcel what is still undelivered is not halved further."""
 
 
 class Interrupted(Exception):
@@ -35,7 +35,11 @@ class Delivery:
 
     def send(self, batch: Batch) -> None:
         """Return when every row is delivered or buried; raise `Interrupted` when the collector stops first."""
-        todo = [batch]
+        for piece in self.exporter.divide(batch):
+            self._send_piece(piece)
+
+    def _send_piece(self, piece: Batch) -> None:
+        todo = [piece]
         refusals = 0
         while todo:
             part = todo.pop()

@@ -54,7 +54,8 @@ class Direct:
         with self._lock:
             for batch in batches:
                 if batch.signal in self.exporter.consumes and batch.rows:
-                    self.exporter.export(batch)
+                    for piece in self.exporter.divide(batch):
+                        self.exporter.export(piece)
         return True
 
     def notes(self, owner: str) -> Sequence[bytes]:  # noqa: ARG002 - nothing is ever kept here

@@ -11,7 +11,7 @@ from typing import Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from collector.component import ComponentConfig
+from collector.component import Component, ComponentConfig
 from collector.units import format_duration
 
 PATH = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -33,8 +33,12 @@ def text() -> str:
     parts = [_INTRODUCTION]
     for kind in KINDS:
         parts.append(f"\n## {kind.capitalize()}\n")
+        first: dict[type[Component], str] = {}
         for point in sorted(entry_points(group=f"genai_collector.{kind}"), key=lambda point: point.name):
             cls = point.load()
+            if first.setdefault(cls, point.name) != point.name:
+                parts.append(f"\n### `{point.name}`\n\nIs another name of `{first[cls]}`.\n")
+                continue
             parts.append(f"\n### `{point.name}`\n\n{_paragraph(getdoc(cls))}\n")
             rows = list(_rows(cls.Config, ""))
             if rows:
@@ -62,6 +66,8 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if isinstance(field.default, float) and "duration" in str(field.metadata).lower():
         return f"`{format_duration(field.default)}`"
+    if field.default in ("", {}):
+        return ""
     value = "true" if field.default is True else "false" if field.default is False else field.default
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     return f"`{value}`" + (f" of {', '.join(f'`{choice}`' for choice in choices)}" if len(choices) > 1 else "")

@@ -96,11 +96,11 @@ class Collector:
         assert self.process is not None
         return self.process.wait(60)
 
-    def waiting(self) -> int:
-        """Return how many batches wait in the outbox's file."""
-        connection = sqlite3.connect(f"file:{self.outbox}/clickhouse.sqlite?mode=ro", uri=True)
+    def waiting(self, exporter: str = "clickhouse", table: str = "batches") -> int:
+        """Return how many batches wait (or how many rows another table has) in the outbox's file."""
+        connection = sqlite3.connect(f"file:{self.outbox}/{exporter}.sqlite?mode=ro", uri=True)
         try:
-            return int(connection.execute("SELECT count(*) FROM batches").fetchone()[0])
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
         finally:
             connection.close()
 

@@ -31,6 +31,11 @@ PROCESSORS = [(kind, point) for kind, point in FOUND if kind == "processors"]
 # The least configuration of components that cannot do without one.
 NEEDED: dict[str, dict[str, Any]] = {
     "otlp": {"protocols": {"grpc": {"endpoint": "localhost:0"}, "http": {"endpoint": "localhost:0"}}},
+    "exporters/file": {"path": "otlp.json"},
+    "exporters/otlp": {"endpoint": "localhost:1"},
+    "otlp_grpc": {"endpoint": "localhost:1"},
+    "otlp_http": {"endpoint": "http://localhost:1"},
+    "otlphttp": {"endpoint": "http://localhost:1"},
     "clickhouse": {"dsn": "clickhouse://localhost:1/"},
     "health_check": {"endpoint": "localhost:0"},
     "attributes": {"actions": [{"key": "a", "action": "insert", "value": 1}]},
@@ -50,7 +55,7 @@ every_processor = pytest.mark.parametrize(("kind", "point"), PROCESSORS, ids=nam
 
 def make(kind: str, point: EntryPoint, base: Path) -> Component:
     cls = point.load()
-    config = cls.Config.model_validate(NEEDED.get(point.name, {}))
+    config = cls.Config.model_validate(NEEDED.get(f"{kind}/{point.name}", NEEDED.get(point.name, {})))
     more = [lambda batch: None] if kind == "receivers" else []
     component: Component = cls(config, Host(point.name, base=base), *more)
     return component

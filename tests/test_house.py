@@ -68,9 +68,9 @@ def test_there_are_no_import_cycles():
 
 
 def component_folders() -> set[str]:
-    """Return the names of our components, but for the one that is also a log level."""
+    """Return the names of our components, but for those that are also a log level or a scheme."""
     parts = (path.stem for package in ("processors", "exporters") for path in (ROOT / package).iterdir())
-    return set(parts) - {"__init__", "__pycache__", "debug"}
+    return set(parts) - {"__init__", "__pycache__", "debug", "file"}
 
 
 def test_the_engine_knows_no_component_by_name():

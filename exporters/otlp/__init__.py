@@ -9,11 +9,12 @@ took, as genai-collector's own does, keeps a parcel once however often it is sen
 from abc import abstractmethod
 from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, ClassVar, Protocol
 
 from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Exporter, Host
-from collector.errors import Permanent
+from collector.errors import Permanent, Retryable
 from collector.otlp.encode import encode
 from exporters.otlp.answers import Unwelcome
 from exporters.otlp.config import OtlpConfig, OtlpHttpConfig
@@ -71,13 +72,13 @@ class Forwarder(Exporter):
                 yield part
             else:
                 edges = [part.rows * number // pieces for number in range(pieces + 1)]
-                ranges = [range(*edge) for edge in zip(edges, edges[1:], strict=False)]
+                ranges = [range(*edge) for edge in pairwise(edges)]
                 todo += [part.take(rows) for rows in reversed(ranges)]
 
     def export(self, batch: Batch) -> None:
         """Send the batch as one request; raise Retryable or Permanent as OTLP has it."""
-        self.start()
-        assert self._client is not None  # noqa: S101 - start made it
+        if self._client is None:
+            raise Retryable(f"exporter {self.host.id} is not running")
         try:
             rejected, reason = self._client.send(batch.signal, self._write(batch))
         except Unwelcome as refusal:

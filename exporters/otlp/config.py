@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, ConfigDict, PositiveInt, model_validator
 
 from collector.batch import Signal
 from collector.component import ComponentConfig, ExporterConfig
@@ -63,7 +63,7 @@ class ForwardConfig(ExporterConfig):
     # A header may hold a key.
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    headers: dict[HeaderName, HeaderValue] = {}
+    headers: dict[HeaderName, HeaderValue] = {}  # noqa: RUF012 - pydantic gives each its own
     """Sent along with every request, such as ``signoz-ingestion-key: ${env:SIGNOZ_INGESTION_KEY}``."""
     tls: TlsConfig = TlsConfig()
     """How the connection is encrypted."""
@@ -91,7 +91,7 @@ class KeepaliveConfig(ComponentConfig):
     """Says when a silent connection is probed."""
 
     time: Duration = 0.0
-    """Ping after this long without an answer; 0 never. Servers cut off who pings more often than every 5m by default."""
+    """Ping after this long without an answer; 0 never. Most servers cut off who pings more often than every 5m."""
     timeout: Duration = 20.0
     """Connect anew when a ping is not answered within this time."""
     permit_without_stream: bool = False

@@ -67,12 +67,9 @@ class HttpClient:
                 preload_content=False,
                 decode_content=False,
             )
-            try:
-                said = _read(answer, deadline)
-            finally:
-                answer.release_conn()
         except (HTTPError, OSError) as error:
             raise Retryable(f"{url}: {short(str(error))}") from error
+        said = _read(answer, deadline)
         if 200 <= answer.status < 300:
             return partial_success(said) if _is_protobuf(answer) else (0, "")
         raise self._refusal(url, answer, said)
@@ -100,15 +97,17 @@ def _compressed(body: bytes, how: str) -> bytes:
 
 
 def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """Return the body of an answer, as much of it as counts; raise TimeoutError when it drips past the deadline."""
+    """Return the body of an answer, as much as counts and comes in time; the status alone says what was decided."""
     body = bytearray()
-    while len(body) < LARGEST_ANSWER and (piece := answer.read1(_PIECE)):
-        body += piece
-        if monotonic() > deadline:
-            answer.close()
-            raise TimeoutError("the answer did not arrive whole in time")
-    if len(body) >= LARGEST_ANSWER:
+    try:
+        while piece := answer.read1(_PIECE):
+            body += piece
+            if len(body) >= LARGEST_ANSWER or monotonic() > deadline:
+                answer.close()
+                break
+    except (HTTPError, OSError):
         answer.close()
+    answer.release_conn()
     return bytes(body)
 
 

@@ -4,6 +4,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -21,20 +22,17 @@ class Files:
 
 
 def read_files(config: TlsConfig, base: Path, where: str) -> Files:
-    """Read the files that the options name; raise ConfigError where one cannot be read."""
+    """Read the files that the options name; raise ConfigError where one cannot be used."""
+    context(config, base, where)
     found: dict[str, bytes] = {}
     for name in ("ca_file", "cert_file", "key_file"):
         path = getattr(config, name)
-        try:
-            found[name] = (base / path).read_bytes() if path else b""
-        except OSError as error:
-            raise ConfigError([Problem(where, f"tls.{name}", f"cannot be read: {error}")]) from error
+        found[name] = (base / path).read_bytes() if path else b""
     return Files(found["ca_file"], found["cert_file"], found["key_file"])
 
 
 def context(config: TlsConfig, base: Path, where: str) -> ssl.SSLContext:
     """Return the context for HTTPS; raise ConfigError where a file does not hold what it should."""
-    read_files(config, base, where)
     made = ssl.create_default_context()
     try:
         if config.ca_file:
@@ -42,7 +40,8 @@ def context(config: TlsConfig, base: Path, where: str) -> ssl.SSLContext:
         if config.cert_file:
             made.load_cert_chain(base / config.cert_file, base / config.key_file)
     except (ssl.SSLError, OSError) as error:
-        raise ConfigError([Problem(where, "tls", f"a file holds no usable PEM: {error}")]) from error
+        text = f"ca_file, cert_file or key_file cannot be used: {error}"
+        raise ConfigError([Problem(where, "tls", text, "each is a readable PEM file")]) from error
     if config.insecure_skip_verify:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
@@ -65,7 +64,7 @@ def presented(host: str, port: int, timeout: float) -> tuple[bytes, str]:
     trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     trusting.load_verify_locations(cadata=pem)
     with socket.create_connection((host, port), timeout) as plain, trusting.wrap_socket(plain) as secure:
-        shown = secure.getpeercert() or {}
+        shown: dict[str, Any] = secure.getpeercert() or {}
     names = [value for kind, value in shown.get("subjectAltName", ()) if kind in {"DNS", "IP Address"}]
     common = [value for part in shown.get("subject", ()) for kind, value in part if kind == "commonName"]
     return pem.encode(), str([*names, *common, host][0])

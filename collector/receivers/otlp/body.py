@@ -4,11 +4,14 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
+import pyarrow as pa
+
 _PIECE = 64 * 1024
+_UNPACKED = 1024**2
 _LONGEST_LINE = 4096
 _MOST_TRAILERS = 64
 _WINDOWS = {"gzip": 31, "deflate": 15, "zlib": 15}
-ENCODINGS = ("identity", *_WINDOWS)
+ENCODINGS = ("identity", *_WINDOWS, "zstd")
 
 
 class TooLarge(Exception):
@@ -56,6 +59,8 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     """Return the body without its Content-Encoding, one of `ENCODINGS`; raise TooLarge or Malformed."""
     if encoding == "identity":
         return body
+    if encoding == "zstd":
+        return _from_zstd(body, limit)
     inflater = zlib.decompressobj(_WINDOWS[encoding])
     try:
         plain = inflater.decompress(body, limit + 1)
@@ -66,6 +71,21 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     if not inflater.eof or inflater.unused_data:
         raise Malformed(f"the {encoding} body ends too {'late' if inflater.eof else 'early'}")
     return plain
+
+
+def _from_zstd(body: bytes, limit: int) -> bytes:
+    if not body:
+        raise Malformed("the zstd body ends too early")
+    plain = bytearray()
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as inflater:
+            while len(plain) <= limit and (piece := inflater.read(min(_UNPACKED, limit + 1 - len(plain)))):
+                plain += piece
+    except OSError as error:
+        raise Malformed(f"the body is not zstd: {error}") from error
+    if len(plain) > limit:
+        raise TooLarge(f"the body is longer than the {limit} bytes allowed once decompressed")
+    return bytes(plain)
 
 
 def _pieces(stream: Stream, length: int) -> Iterator[bytes]:

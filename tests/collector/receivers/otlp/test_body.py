@@ -3,12 +3,22 @@
 import gzip
 import io
 import zlib
+from collections.abc import Callable
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.receivers.otlp.body import Malformed, TooLarge, decompress, read_chunked, read_sized
+
+
+def zstd(body: bytes) -> bytes:
+    packed: bytes = pa.Codec("zstd").compress(body, asbytes=True)
+    return packed
+
+
+PACK = {"gzip": gzip.compress, "deflate": zlib.compress, "zlib": zlib.compress, "zstd": zstd}
 
 
 def chunked(*chunks: bytes) -> bytes:
@@ -23,10 +33,9 @@ def test_chunks_are_put_together(chunks: list[bytes]) -> None:
     assert stream.read() == b"NEXT"
 
 
-@given(st.binary(max_size=300_000), st.sampled_from(["gzip", "deflate", "zlib"]))
+@given(st.binary(max_size=300_000), st.sampled_from(sorted(PACK)))
 def test_compressed_bodies_come_out_whole(body: bytes, encoding: str) -> None:
-    packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
-    assert decompress(packed, encoding, len(body)) == body
+    assert decompress(PACK[encoding](body), encoding, len(body)) == body
 
 
 def test_extensions_and_trailers_of_chunks_are_passed_over() -> None:
@@ -76,19 +85,19 @@ def test_many_small_chunks_meet_the_same_limit() -> None:
         read_chunked(io.BytesIO(chunked(*[b"ab"] * 501)), 1000)
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000])
-def test_the_limit_is_on_the_decompressed_bytes(size: int) -> None:
-    packed = gzip.compress(bytes(size + 1))
-    assert decompress(packed, "gzip", size + 1) == bytes(size + 1)
+@pytest.mark.parametrize("encoding", sorted(PACK))
+@pytest.mark.parametrize("size", [0, 1, 1000, 3_000_000])
+def test_the_limit_is_on_the_decompressed_bytes(size: int, encoding: str) -> None:
+    packed = PACK[encoding](bytes(size + 1))
+    assert decompress(packed, encoding, size + 1) == bytes(size + 1)
     with pytest.raises(TooLarge):
-        decompress(packed, "gzip", size)
+        decompress(packed, encoding, size)
 
 
+@pytest.mark.parametrize("encoding", sorted(PACK))
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"plain text", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x"],
-    ids=["empty", "plain", "cut", "more"],
+    "break_", [lambda _: b"", lambda _: b"plain text", lambda body: body[:-1], lambda body: body + b"x"]
 )
-def test_broken_gzip_is_malformed(body: bytes) -> None:
+def test_broken_compression_is_malformed(break_: Callable[[bytes], bytes], encoding: str) -> None:
     with pytest.raises(Malformed):
-        decompress(body, "gzip", 1000)
+        decompress(break_(PACK[encoding](b"abc")), encoding, 1000)
