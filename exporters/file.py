@@ -49,8 +49,8 @@ class FileConfig(ExporterConfig):
 
     path: str = Field(min_length=1)
     """The file; readable by its owner only."""
-    format: Literal["json", "proto"] = "json"
-    """``json`` writes a line a delivery; ``proto`` writes messages, each behind its size (4 bytes, big-endian)."""
+    format: Literal["proto"] = "proto"
+    """``proto`` writes messages, each behind its size (4 bytes, big-endian)."""
     compression: Literal["zstd", "none", ""] = ""
     """``zstd`` compresses each message; then JSON stands behind sizes, too, instead of on lines."""
     append: bool = True

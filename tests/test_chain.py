@@ -17,7 +17,7 @@ from tests.running import Collector, free_port
 from tests.test_crash import Client, check
 
 CORPUS = Path(__file__).parent / "corpus"
-REQUESTS = sorted({path.read_bytes() for path in CORPUS.rglob("*.pb")})
+REQUESTS = sorted({path.read_bytes() for path in (*CORPUS.glob("*/*/traces-*.pb"), *CORPUS.glob("decode/*.pb"))})
 
 FIRST = """
 receivers:

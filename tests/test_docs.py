@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from collector import registry, schema
+from collector.config import load
 from collector.registry import Kind
 from exporters.clickhouse.views import DIMENSIONS, view_statements
 from processors.filter.fields import FIELDS
@@ -60,6 +61,16 @@ def test_the_first_span_of_the_readme_is_python():
     [code] = re.findall(r"```python\n(.*?)```", README, re.S)
 
     compile(code, "README.md", "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_whole_configurations_on_a_page_are_valid(page):
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.S)
+    environment = dict.fromkeys(re.findall(r"\$\{env:(\w+)", "".join(blocks)), "value")
+
+    for block in blocks:
+        if block.startswith("receivers:"):
+            load([f"yaml:{block}"], [], environment)
 
 
 def test_no_page_names_a_place_on_this_machine():

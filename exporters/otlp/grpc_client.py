@@ -1,7 +1,5 @@
 """Sends requests over OTLP/gRPC: bytes in, bytes out, no protobuf object for the data."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -9,18 +7,12 @@ import grpc
 from collector.batch import Signal
 from collector.component import Host
 from collector.errors import Retryable
+from collector.otlp.protocol import protocol_of
 from collector.web.endpoint import split
 from exporters.otlp.answers import LARGEST_ANSWER, details, grpc_refusal, partial_success, retry_info, short
 from exporters.otlp.config import KeepaliveConfig, OtlpConfig, target
 from exporters.otlp.tls import Files, credentials, presented, read_files
 
-METHODS: Mapping[Signal, str] = MappingProxyType(
-    {
-        Signal.TRACES: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        Signal.METRICS: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        Signal.LOGS: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-    }
-)
 _RECONNECT_MS = (("grpc.initial_reconnect_backoff_ms", 500), ("grpc.max_reconnect_backoff_ms", 5000))
 _NO_TLS = "WRONG_VERSION_NUMBER"
 
@@ -40,7 +32,7 @@ class GrpcClient:
 
     def send(self, signal: Signal, body: bytes) -> tuple[int, str]:
         """Return how many items were rejected and why; raise what `grpc_refusal` says."""
-        call = self._open().unary_unary(METHODS[signal])
+        call = self._open().unary_unary(f"/{protocol_of(signal).service}/Export")
         try:
             answer = call(
                 body,
