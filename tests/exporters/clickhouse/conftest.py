@@ -18,9 +18,13 @@ DATABASES = ("signoz_genai", "signoz_traces", "signoz_logs", "signoz_metadata")
 class Store:
     """One ClickHouse under test: where it is, and what is in it."""
 
+    content: str
+    """The name of what it is known to hold, for tests that only read."""
+
     def __init__(self, dsn: str, connection: Connection) -> None:
         self.dsn = dsn
         self.connection = connection
+        self.content = ""
 
     def rows(self, query: str) -> list[tuple]:
         return [tuple(row) for row in self.connection.rows(query)]
@@ -30,6 +34,7 @@ class Store:
 
     def empty(self) -> None:
         """Forget every row, and the tokens of every insert."""
+        self.content = ""
         for database, table in self.rows(
             f"SELECT database, name FROM system.tables WHERE database IN {DATABASES} AND engine LIKE '%MergeTree'"
         ):
@@ -37,6 +42,7 @@ class Store:
 
     def drop(self) -> None:
         """Forget the tables too."""
+        self.content = ""
         for database in DATABASES:
             self.connection.command(f"DROP DATABASE IF EXISTS {database} SYNC")
 

@@ -1,0 +1,5 @@
+SELECT scope_name, scope_version, count()
+FROM signoz_logs.distributed_logs_v2
+WHERE timestamp >= 1795289400000000000 AND timestamp < 1795293000000000000 AND ts_bucket_start >= 1795287600 AND ts_bucket_start <= 1795293000
+GROUP BY scope_name, scope_version
+ORDER BY scope_name, scope_version

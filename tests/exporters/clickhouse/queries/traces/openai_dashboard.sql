@@ -1,0 +1,10 @@
+SELECT
+    attributes_string['gen_ai.request.model'] AS model,
+    sum(multiIf(mapContains(attributes_number, 'gen_ai.usage.input_tokens') = true, attributes_number['gen_ai.usage.input_tokens'], NULL)),
+    sum(multiIf(mapContains(attributes_number, 'gen_ai.usage.output_tokens') = true, attributes_number['gen_ai.usage.output_tokens'], NULL)),
+    count()
+FROM signoz_traces.distributed_signoz_index_v3
+WHERE mapContains(attributes_string, 'gen_ai.request.model') = true
+    AND timestamp >= '1795289400000000000' AND timestamp < '1795293000000000000' AND ts_bucket_start >= 1795287600 AND ts_bucket_start <= 1795293000
+GROUP BY model
+ORDER BY model

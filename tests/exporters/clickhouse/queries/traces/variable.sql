@@ -1,0 +1,4 @@
+SELECT DISTINCT string_value AS `service.name`
+FROM signoz_traces.distributed_tag_attributes_v2
+WHERE tag_key = 'service.name' AND tag_type = 'resource'
+ORDER BY string_value

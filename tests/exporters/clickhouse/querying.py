@@ -1,0 +1,35 @@
+"""Running the statements of `queries` over the corpus."""
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tests.exporters.clickhouse import corpus
+from tests.exporters.clickhouse.conftest import MakeExporter, Store
+
+QUERIES = Path(__file__).parent / "queries"
+
+Answer: TypeAlias = list[tuple[Any, ...]]
+
+
+def names_of(signal: str) -> list[str]:
+    """Return the names of a signal's statements."""
+    return sorted(path.stem for path in (QUERIES / signal).glob("*.sql"))
+
+
+class Corpus:
+    """A ClickHouse that holds the corpus, stored by the exporter itself."""
+
+    def __init__(self, store: Store, make_exporter: MakeExporter) -> None:
+        self.store = store
+        if store.content != "corpus":
+            store.empty()
+            exporter = make_exporter(store.dsn, retention=20_000)
+            for signal in corpus.REQUESTS:
+                exporter.export(corpus.batch(signal))
+            store.content = "corpus"
+
+    def answer(self, signal: str, name: str, twins: str) -> Answer:
+        """Return the rows that a statement answers over the twins, or over the tables themselves."""
+        text = (QUERIES / signal / f"{name}.sql").read_text()
+        assert ".distributed_" in text
+        return self.store.rows(text if twins == "distributed" else text.replace(".distributed_", "."))
