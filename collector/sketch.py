@@ -25,6 +25,7 @@ def bucket_of(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
     return np.where(positive, numbers, ZERO).astype(np.int16)
 
 
-def middle_of(bucket: int) -> float:
-    """Return the duration in seconds that stands for every duration in *bucket*."""
-    return 0.0 if bucket == ZERO else float(2 * GAMMA**bucket / (1 + GAMMA))
+def middle_of(buckets: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the duration in seconds that stands for every duration in each of *buckets* (shape as given)."""
+    numbers = np.asarray(buckets, dtype=np.float64)
+    return np.where(numbers == ZERO, 0.0, 2 / (1 + GAMMA) * GAMMA**numbers)

@@ -11,6 +11,16 @@ from collector.units import Duration
 from processors.rollup.calls import calls_of, places_of
 from processors.rollup.errors import call_table
 from processors.rollup.grouping import Limits, rollups_of
+from processors.rollup.metrics import metrics_of
+
+
+class RollupMetricsConfig(ComponentConfig):
+    """Says whether the numbers also leave as OTLP metrics."""
+
+    enabled: bool = False
+    """Yield them as delta metrics too, for the pipeline's exporters that take metrics."""
+    prefix: str = "genai_collector."
+    """Stands before the metrics' names, so that they do not add up with what applications send under the same names."""
 
 
 class RollupConfig(ComponentConfig):
@@ -22,6 +32,8 @@ class RollupConfig(ComponentConfig):
     """Characters of the longest value kept in a dimension; longer ones are counted under `__other__`."""
     max_groups: int = Field(1000, ge=1)
     """Most groups kept apart in one batch; those of fewest calls are counted together under `__other__`."""
+    metrics: RollupMetricsConfig = RollupMetricsConfig()
+    """The same numbers as OTLP metrics."""
 
     @field_validator("interval")
     @classmethod
@@ -52,4 +64,11 @@ class RollupProcessor(Processor):
         config: RollupConfig = self.config
         limits = Limits(int(config.interval), config.max_value_length, config.max_groups)
         rows = rollups_of(calls, places_of(batch), table.classes, limits)
-        return [batch, batch.derive(self.host.id, Signal.ROLLUPS, {"rollups": rows})]
+        rollups = batch.derive(self.host.id, Signal.ROLLUPS, {"rollups": rows})
+        return [batch, rollups, *self._metrics(rollups)]
+
+    def _metrics(self, rollups: Batch) -> Iterable[Batch]:
+        config: RollupConfig = self.config
+        if config.metrics.enabled:
+            moment = int(rollups.id[:15], 16) % (int(config.interval) * 10**9)
+            yield rollups.derive("metrics", Signal.METRICS, metrics_of(rollups.main, moment, config.metrics.prefix))
