@@ -28,7 +28,7 @@ ROOMS = [
     "processors/rollup:process",
     "collector/outbox.py:put",
     "collector/journal.py:seal",
-    "exporters/debug.py:export",
+    "exporters/debug/__init__.py:export",
 ]
 
 

@@ -7,7 +7,8 @@ import pytest
 from collector.batch import Batch, Signal, concat, content_id
 from collector.otlp.decode import decode
 
-CAPTURES = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "corpus" / "decode").glob("*.pb"))]
+CORPUS = Path(__file__).parents[1] / "corpus" / "decode"
+CAPTURES = [path.read_bytes() for path in sorted(CORPUS.glob("*.pb"))]
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,25 @@ def test_dump_comes_back_equal(batches: list[Batch]) -> None:
 def test_dump_of_no_rows_comes_back_equal() -> None:
     batch = decode(Signal.TRACES, b"")
     assert Batch.load(batch.dump()).tables == batch.tables
+
+
+@pytest.mark.parametrize("signal", [Signal.METRICS, Signal.LOGS])
+def test_metrics_and_logs_come_back_equal(signal: Signal) -> None:
+    for path in sorted((CORPUS / signal).glob("*.pb")):
+        batch = decode(signal, path.read_bytes())
+        back = Batch.load(batch.dump())
+        assert (back.id, back.signal, dict(back.tables)) == (batch.id, signal, dict(batch.tables))
+
+
+def test_concat_of_metrics_moves_the_numbers_of_metrics_too() -> None:
+    batches = [decode(Signal.METRICS, path.read_bytes()) for path in sorted((CORPUS / "metrics").glob("*.pb"))]
+    joined = concat("joined", batches)
+    names = joined.tables["metrics"].column("name").to_pylist()
+    assert [names[row] for row in joined.main.column("metric").to_pylist()] == [
+        batch.tables["metrics"].column("name")[row].as_py()
+        for batch in batches
+        for row in batch.main.column("metric").to_pylist()
+    ]
 
 
 def test_equal_batches_dump_equal_bytes() -> None:

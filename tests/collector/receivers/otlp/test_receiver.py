@@ -7,9 +7,19 @@ from http.client import HTTPConnection
 
 import grpc
 import pytest
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -67,6 +77,75 @@ def test_the_sdk_delivers_its_spans(client: Client) -> None:
     assert batch.main.column("start_time_unix_nano").to_pylist() == [span.start_time for span in sent]
     accepted = {name: n for name, n in own_metrics(host).items() if name.startswith("otelcol_receiver_accepted_spans")}
     assert list(accepted.values()) == [300]
+
+
+METRIC_CLIENTS: dict[str, Callable[[OtlpReceiver], MetricExporter]] = {
+    "grpc": lambda receiver: GrpcMetricExporter(
+        endpoint=f"http://localhost:{receiver.grpc_port}", insecure=True, compression=grpc.Compression.Gzip
+    ),
+    "http": lambda receiver: HttpMetricExporter(endpoint=f"http://localhost:{receiver.http_port}/v1/metrics"),
+}
+LOG_CLIENTS: dict[str, Callable[[OtlpReceiver], LogRecordExporter]] = {
+    "grpc": lambda receiver: GrpcLogExporter(endpoint=f"http://localhost:{receiver.grpc_port}", insecure=True),
+    "http": lambda receiver: HttpLogExporter(
+        endpoint=f"http://localhost:{receiver.http_port}/v1/logs", compression=Compression.Gzip
+    ),
+}
+
+
+@pytest.mark.parametrize("client", METRIC_CLIENTS.values(), ids=METRIC_CLIENTS)
+def test_the_sdk_delivers_its_metrics(client: Callable[[OtlpReceiver], MetricExporter]) -> None:
+    pipeline, host = Pipeline(), Host("otlp")
+    exponential = View(instrument_name="size", aggregation=ExponentialBucketHistogramAggregation())
+    with receiving(pipeline, host) as receiver:
+        reader = PeriodicExportingMetricReader(client(receiver), export_interval_millis=float("inf"))
+        provider = MeterProvider([reader], views=[exponential], shutdown_on_exit=False)
+        meter = provider.get_meter("shop")
+        meter.create_counter("calls").add(3, {"model": "gpt-4o"})
+        meter.create_gauge("depth").set(0.5)
+        meter.create_histogram("latency", "s", explicit_bucket_boundaries_advisory=[1.0]).record(2)
+        meter.create_histogram("size").record(8)
+        assert provider.force_flush()
+        provider.shutdown()
+    batch = pipeline.batches[0]
+    metrics = {
+        metric["name"]: (metric["type"], metric["aggregation_temporality"], metric["is_monotonic"])
+        for metric in batch.tables["metrics"].to_pylist()
+    }
+    assert metrics == {
+        "calls": ("sum", 2, True),
+        "depth": ("gauge", 0, False),
+        "latency": ("histogram", 2, False),
+        "size": ("exponential_histogram", 2, False),
+    }
+    calls, depth, latency, size = batch.main.to_pylist()
+    assert (calls["as_int"], depth["as_double"], latency["bucket_counts"], latency["sum"]) == (3, 0.5, [0, 1], 2)
+    assert (size["count"], size["positive_bucket_counts"]) == (1, [1])
+    accepted = {name: n for name, n in own_metrics(host).items() if "accepted_metric_points" in name}
+    assert list(accepted.values()) == [sum(batch.rows for batch in pipeline.batches)]
+
+
+@pytest.mark.parametrize("client", LOG_CLIENTS.values(), ids=LOG_CLIENTS)
+def test_the_sdk_delivers_its_logs(client: Callable[[OtlpReceiver], LogRecordExporter]) -> None:
+    pipeline, host = Pipeline(), Host("otlp")
+    with receiving(pipeline, host) as receiver:
+        provider = LoggerProvider(shutdown_on_exit=False)
+        provider.add_log_record_processor(SimpleLogRecordProcessor(client(receiver)))
+        tracer = TracerProvider().get_tracer("test")
+        with tracer.start_as_current_span("chat") as span:
+            provider.get_logger("shop").emit(
+                body={"role": "user", "n": [1, 2.5]},
+                severity_number=SeverityNumber.WARN,
+                event_name="gen_ai.user.message",
+                timestamp=5,
+            )
+        provider.shutdown()
+    (record,) = pipeline.batches[0].main.to_pylist()
+    assert (record["event_name"], record["severity_number"], record["time_unix_nano"]) == ("gen_ai.user.message", 13, 5)
+    assert record["trace_id"] == span.get_span_context().trace_id.to_bytes(16)
+    assert b"user" in record["body"]["kvlist_value"]
+    accepted = {name: n for name, n in own_metrics(host).items() if "accepted_log_records" in name}
+    assert list(accepted.values()) == [1]
 
 
 def closing_exporter(exporter: SpanExporter) -> "closing[SpanExporter]":
