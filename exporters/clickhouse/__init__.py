@@ -1,6 +1,7 @@
-"""Stores spans and logs in SigNoz's tables and rollups in our own, in an embedded or a remote ClickHouse."""
+"""Stores spans, metrics and logs in SigNoz's tables and rollups in our own, in an embedded or a remote ClickHouse."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -22,18 +23,23 @@ from exporters.clickhouse.client import (
     UnusableError,
 )
 from exporters.clickhouse.delivery import deliver, permanent
-from exporters.clickhouse.insert import Insert
+from exporters.clickhouse.insert import Insert, Unstorable
 from exporters.clickhouse.logs import log_inserts
+from exporters.clickhouse.metrics import metric_inserts, points_without_a_number
+from exporters.clickhouse.metrics.written import Written
 from exporters.clickhouse.rollups import rollup_inserts
 from exporters.clickhouse.side_tables import SideTables
 from exporters.clickhouse.traces import trace_inserts
 
-INSERTS: Mapping[Signal, Callable[[Batch, float], list[Insert]]] = {
+MakeInserts = Callable[..., Iterable[Insert | Unstorable]]
+
+INSERTS: Mapping[Signal, MakeInserts] = {
     Signal.TRACES: trace_inserts,
+    Signal.METRICS: metric_inserts,
     Signal.LOGS: log_inserts,
     Signal.ROLLUPS: rollup_inserts,
 }
-"""What makes the rows of each signal, given the Unix time in seconds."""
+"""What makes the rows of each signal, given the batch and the Unix time in seconds."""
 
 _SEPARATOR = "://"
 
@@ -84,6 +90,8 @@ class ClickhouseConfig(ExporterConfig):
     """``create`` makes the databases, tables and views that are missing, in the layout of SigNoz."""
     retention: PositiveInt = 15
     """Days that spans and logs are kept."""
+    metrics_retention: PositiveInt = 30
+    """Days that metrics are kept."""
     rollup_retention: PositiveInt = 400
     """Days that the per-minute numbers are kept."""
     ngram_indexes: bool = False
@@ -91,7 +99,7 @@ class ClickhouseConfig(ExporterConfig):
 
 
 class ClickhouseExporter(Exporter):
-    """Stores spans, logs and rollups in ClickHouse, each once, however often a batch is sent."""
+    """Stores spans, metrics, logs and rollups in ClickHouse, each once, however often a batch is sent."""
 
     Config = ClickhouseConfig
     consumes: ClassVar[frozenset[Signal]] = frozenset(INSERTS)
@@ -101,6 +109,11 @@ class ClickhouseExporter(Exporter):
         self._connection: Connection | None = None
         self._side_tables = SideTables(host.clock, host.log)
         self._has_tables = False
+        self._series = Written()
+        self._inserts: Mapping[Signal, MakeInserts] = {
+            **INSERTS,
+            Signal.METRICS: partial(metric_inserts, written=self._series),
+        }
 
     def start(self) -> None:
         """Open the embedded ClickHouse; a server is not asked for before there is data, so it may be down."""
@@ -121,12 +134,14 @@ class ClickhouseExporter(Exporter):
         """Store the batch; raise Retryable while ClickHouse cannot, Permanent with the rows that it never can."""
         try:
             connection = self._ready()
-            inserts = INSERTS[batch.signal](batch, self.host.clock())
+            inserts = self._inserts[batch.signal](batch, self.host.clock())
             refusals = deliver(connection, batch.id, self._side_tables.due(connection, inserts))
         except Retryable:
             # Whatever was wrong may have been the tables; looking costs little beside a failed delivery.
             self._forget()
             raise
+        if batch.signal is Signal.METRICS and (silent := points_without_a_number(batch)):
+            self.host.metrics.count("clickhouse_exporter_dropped_points", silent, exporter=self.host.id)
         if refusals.side_rows:
             self.host.log.warning("Dropped side table rows", rows=refusals.side_rows, reason=refusals.reason)
             self.host.metrics.count("clickhouse_exporter_dropped_side_rows", refusals.side_rows, exporter=self.host.id)
@@ -136,15 +151,17 @@ class ClickhouseExporter(Exporter):
     def _forget(self) -> None:
         self._has_tables = False
         self._side_tables.forget()
+        self._series.forget()
 
     def _ready(self) -> Connection:
         if self._connection is None:
             self._connection = self.connect()
         if not self._has_tables:
             config = self.config
-            schema.create(
-                self._connection, schema.Tables(config.retention, config.rollup_retention, config.ngram_indexes)
+            wanted = schema.Tables(
+                config.retention, config.metrics_retention, config.rollup_retention, config.ngram_indexes
             )
+            schema.create(self._connection, wanted)
             self._has_tables = True
         return self._connection
 

@@ -74,6 +74,7 @@ class Connection(ABC):
     def __init__(self, name: str, client: Client) -> None:
         self.name = name
         self._client = client
+        self._types: dict[str, Mapping[str, str]] = {}
 
     def command(self, statement: str) -> None:
         """Run a statement that answers nothing."""
@@ -98,6 +99,22 @@ class Connection(ABC):
 
     @abstractmethod
     def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None: ...
+
+    def _selected(self, table: str, rows: pa.RecordBatch) -> str:
+        """Return what a SELECT must make of columns that were sent, in the order of the rows."""
+        types = self._types_of(table)
+        names = ((f"`{name}`", types.get(name, "")) for name in rows.schema.names)
+        return ", ".join(f"CAST({name}, {_quoted(kind)})" if _is_state(kind) else name for name, kind in names)
+
+    def _types_of(self, table: str) -> Mapping[str, str]:
+        if not self._types.get(table):
+            database, name = table.split(".")
+            found = self._client.query(
+                "SELECT name, type FROM system.columns"
+                f" WHERE database = {_quoted(database)} AND table = {_quoted(name)}"
+            )
+            self._types[table] = {column: kind for column, kind in found.result_rows}
+        return self._types[table]
 
     def close(self) -> None:
         """Release the client."""
@@ -125,13 +142,13 @@ class Embedded(Connection):
         super().__init__(f"chdb {folder}", client)
 
     def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None:
-        columns = _names(rows)
         chosen = ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
         # chDB finds the variable by its name and reads its memory; a SELECT, unlike plain Arrow input, keeps the
         # settings when it turns text into JSON columns.
         arrow_rows = pa.Table.from_batches([rows])  # noqa: F841
         self._client.command(
-            f"INSERT INTO {table} ({columns}) SETTINGS {chosen} SELECT {columns} FROM Python(arrow_rows)"
+            f"INSERT INTO {table} ({_names(rows)}) SETTINGS {chosen}"
+            f" SELECT {self._selected(table, rows)} FROM Python(arrow_rows)"
         )
         # Its allocator keeps what an insert used for seconds, for each thread that took part.
         self._client.command("SYSTEM JEMALLOC PURGE")
@@ -165,27 +182,16 @@ class Server(Connection):
         except _FAILURES as error:
             raise unavailable(name, error) from error
         super().__init__(name, client)
-        self._types: dict[str, Mapping[str, str]] = {}
 
     def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None:
-        columns = _names(rows)
-        target = f"{table} ({columns})"
+        target = f"{table} ({_names(rows)})"
         types = self._types_of(table)
-        if any(types.get(name, "").startswith("JSON") for name in rows.schema.names):
-            # Plain Arrow input forgets the settings when it turns text into JSON columns; a SELECT keeps them.
+        if any(_sent_type(kind) != kind for kind in map(types.get, rows.schema.names) if kind):
+            # Plain Arrow input forgets the settings when it turns text into JSON columns, and cannot make states of
+            # aggregates; a SELECT can.
             shape = ", ".join(f"`{name}` {_sent_type(types.get(name, 'String'))}" for name in rows.schema.names)
-            target = f"{target} SELECT {columns} FROM input({_quoted(shape)})"
+            target = f"{target} SELECT {self._selected(table, rows)} FROM input({_quoted(shape)})"
         self._client.raw_insert(target, None, _arrow_file(rows), dict(settings), "Arrow")
-
-    def _types_of(self, table: str) -> Mapping[str, str]:
-        if not self._types.get(table):
-            database, name = table.split(".")
-            found = self._client.query(
-                "SELECT name, type FROM system.columns"
-                f" WHERE database = {_quoted(database)} AND table = {_quoted(name)}"
-            )
-            self._types[table] = {column: kind for column, kind in found.result_rows}
-        return self._types[table]
 
 
 class UnusableError(Exception):
@@ -209,7 +215,11 @@ def _names(rows: pa.RecordBatch) -> str:
 
 
 def _sent_type(column_type: str) -> str:
-    return "String" if column_type.startswith("JSON") else column_type
+    return "String" if column_type.startswith("JSON") or _is_state(column_type) else column_type
+
+
+def _is_state(column_type: str) -> bool:
+    return column_type.startswith("AggregateFunction")
 
 
 def _quoted(text: str) -> str:

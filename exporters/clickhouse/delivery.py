@@ -18,14 +18,21 @@ from collector.batch import content_id
 from collector.errors import Permanent
 from exporters.clickhouse.client import Connection
 from exporters.clickhouse.errors import RowError
-from exporters.clickhouse.insert import Insert
+from exporters.clickhouse.insert import Insert, Unstorable
 
 MOST_DAYS = 100
 """Partitions that one insert may touch (ClickHouse's max_partitions_per_insert_block); ours are days or longer."""
 
 _DAY = 86_400
+_FEW_SECONDS = 65_536  # ClickHouse's toDate() takes a number below it for days
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_TIME_COLUMNS: Mapping[str, str] = {"timestamp": "ns", "seen_at_ts_bucket_start": "s", "unix_milli": "ms", "time": "s"}
+_TIME_COLUMNS: Mapping[str, str] = {
+    "timestamp": "ns",
+    "seen_at_ts_bucket_start": "s",
+    "unix_milli": "ms",
+    "last_reported_unix_milli": "ms",
+    "time": "s",
+}
 """The columns that decide the partition, and their unit where they are plain numbers."""
 
 
@@ -40,13 +47,17 @@ class Refusals:
     """How many rows of side tables were left out."""
 
 
-def deliver(connection: Connection, batch_id: str, inserts: Iterable[Insert]) -> Refusals:
+def deliver(connection: Connection, batch_id: str, inserts: Iterable[Insert | Unstorable]) -> Refusals:
     """Store every row that can be stored and return the others; raise Retryable when ClickHouse cannot be used now."""
     refusals = Refusals()
     for insert in inserts:
+        if isinstance(insert, Unstorable):
+            refusals.reason = refusals.reason or insert.reason
+            refusals.rows.update(insert.sources.tolist())
+            continue
         name = f"{batch_id}:{insert.table}"
         if insert.sources is None:
-            name = f"{name}:{_content(insert.rows)}"
+            name = f"{name}:{insert.content or _content(insert.rows)}"
         for part, index in _groups(insert.rows):
             rows = insert.rows if index is None else insert.rows.take(pa.array(index))
             for number, reason in _refused(connection, insert.table, rows, f"{name}{part}"):
@@ -91,7 +102,9 @@ def _days(rows: pa.RecordBatch) -> npt.NDArray[np.int64] | None:
             column = rows.column(name)
             if pa.types.is_timestamp(column.type):
                 return np.asarray(column.view(pa.int64())) // (_DAY * _PER_SECOND[column.type.unit])
-            return np.asarray(column) // (_DAY * _PER_SECOND[unit])
+            numbers = np.asarray(column) // _PER_SECOND[unit]
+            # The keys of tables with milliseconds take small numbers of seconds for numbers of days.
+            return np.where((numbers < _FEW_SECONDS) & (unit == "ms"), numbers, numbers // _DAY).astype(np.int64)
     return None
 
 

@@ -3,7 +3,8 @@
 Columns of ClickHouse type JSON (``resource``, ``scope``) are strings of JSON text here. They must not go straight into
 the table in Arrow form: ClickHouse then converts them with its default settings, so that texts like ``2024-01-02``
 become dates and repeated paths are refused. ``INSERT INTO t (...) SELECT ... FROM input('..., resource String, ...')``
-(``FROM Python(...)`` in chDB) converts them under the settings of the query.
+(``FROM Python(...)`` in chDB) converts them under the settings of the query. Columns of aggregate states, which are
+the bytes of the state here, take the same way.
 """
 
 from dataclasses import dataclass
@@ -20,10 +21,20 @@ class Insert:
     *table* is the full name, ``signoz_traces.distributed_signoz_index_v3`` for example; *rows* has exactly the
     columns of the insert. *sources* holds for each row the number of the row of ``batch.main`` that it was made
     from; it is None for side tables, whose rows may be repeated without harm. They are *lasting* if they say the same
-    whenever they are stored; such rows are left out while they were stored lately.
+    whenever they are stored; such rows are left out while they were stored lately. *content* names what the rows of a
+    side table say, where that is not all that they hold.
     """
 
     table: str
     rows: pa.RecordBatch
     sources: npt.NDArray[np.int64] | None
     lasting: bool = False
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unstorable:
+    """Rows of ``batch.main`` for which no table has a place, and why."""
+
+    sources: npt.NDArray[np.int64]
+    reason: str

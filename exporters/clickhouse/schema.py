@@ -17,6 +17,8 @@ _TTL = re.compile(r"^TTL (.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"toIntervalSecond\(\d+\)")
 _DAYS = re.compile(r"_retention_days UInt16 DEFAULT \d+")
 _DAY = 86_400
+_NEWER_SETTINGS = ("allow_dimensions_outside_sorting_key",)
+"""Settings of tables that older servers neither know nor need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Tables:
     """Says how long rows are kept (days) and whether the costly text indexes are built."""
 
     retention: int
+    metrics_retention: int
     rollup_retention: int
     ngram_indexes: bool
 
@@ -34,8 +37,9 @@ def create(connection: Connection, tables: Tables) -> None:
     Raises Retryable when the tables are somebody else's: SigNoz's own, or those of a newer version.
     """
     _refuse_foreign(connection)
+    unknown = _unknown_settings(connection)
     for statement in statements(tables):
-        connection.command(statement)
+        connection.command(unknown.sub("", statement))
         made = _CREATE_TABLE.search(statement)
         if made:
             database, table = made.groups()
@@ -50,10 +54,11 @@ def create(connection: Connection, tables: Tables) -> None:
 
 def statements(tables: Tables) -> Iterator[str]:
     """Yield the statements of the ``.sql`` files in order, filled in."""
-    for name in ("traces.sql", "logs.sql", "metadata.sql", "rollups.sql"):
+    for name in ("traces.sql", "metrics.sql", "logs.sql", "metadata.sql", "rollups.sql"):
         text = (files(__package__) / "sql" / name).read_text()
         text = text.replace("{retention}", str(tables.retention * _DAY))
         text = text.replace("{retention_days}", str(tables.retention))
+        text = text.replace("{metrics_retention}", str(tables.metrics_retention * _DAY))
         text = text.replace("{rollup_retention}", str(tables.rollup_retention * _DAY))
         yield from _split(text if tables.ngram_indexes else _without_ngrams(text))
     yield from _split(view_statements())
@@ -69,6 +74,13 @@ def _split(text: str) -> Iterator[str]:
 def _without_ngrams(text: str) -> str:
     kept = "\n".join(line for line in text.splitlines() if "ngrambf_v1" not in line)
     return kept.replace(",\n)\n", "\n)\n")
+
+
+def _unknown_settings(connection: Connection) -> re.Pattern[str]:
+    """Return what finds the settings that this server does not know."""
+    known = {name for (name,) in connection.rows("SELECT name FROM system.merge_tree_settings")}
+    names = "|".join(name for name in _NEWER_SETTINGS if name not in known)
+    return re.compile(rf", (?:{names}) = \w+" if names else r"(?!)")
 
 
 def _refuse_foreign(connection: Connection) -> None:
@@ -100,7 +112,7 @@ def _keep(connection: Connection, tables: Tables) -> None:
         f"{database}.{table}": (engine, made.replace("`", ""))
         for database, table, engine, made in connection.rows(
             "SELECT database, name, engine_full, create_table_query FROM system.tables"
-            " WHERE database IN ('signoz_traces', 'signoz_logs', 'signoz_genai') AND engine LIKE '%MergeTree'"
+            " WHERE startsWith(database, 'signoz_') AND engine LIKE '%MergeTree'"
         )
     }
     for statement in statements(tables):

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from collector.errors import Retryable
 from exporters.clickhouse.client import Connection
 from exporters.clickhouse.columns import Ints
-from exporters.clickhouse.insert import Insert
+from exporters.clickhouse.insert import Insert, Unstorable
 
 REFRESH_SECONDS = 4 * 3600
 """Rows are stored again after this long; the tables forget them after a day at the earliest."""
@@ -46,13 +46,15 @@ class SideTables:
         self._recent: dict[str, _Recent] = {}
         self._crowded: dict[str, _Crowded] = {}
 
-    def due(self, connection: Connection, inserts: Iterable[Insert]) -> Iterator[Insert]:
+    def due(
+        self, connection: Connection, inserts: Iterable[Insert | Unstorable]
+    ) -> Iterator[Insert | Unstorable]:
         """Yield the inserts with the rows that have to be stored.
 
         Asking for the next one says that the one before is stored.
         """
         for insert in inserts:
-            if not insert.lasting:
+            if isinstance(insert, Unstorable) or not insert.lasting:
                 yield insert
                 continue
             rows = self._without_crowded(connection, insert)

@@ -81,6 +81,11 @@ def double_text(value: float) -> str:
     return _without_exponent(value)
 
 
+def decimal_text(value: float) -> str:
+    """Return the fewest digits that give *value* back, never with an exponent."""
+    return _without_exponent(value) if math.isfinite(value) else _special_double(value)
+
+
 def go_text(value: Value) -> str:
     """Return the value as Go prints it with ``%v``."""
     if value is None:

@@ -12,7 +12,7 @@ from exporters.clickhouse import ClickhouseConfig, ClickhouseExporter
 from exporters.clickhouse.client import Connection, Embedded, Server
 from tests.clickhouse_http import ClickhouseServer
 
-DATABASES = ("signoz_genai", "signoz_traces", "signoz_logs", "signoz_metadata")
+DATABASES = ("signoz_genai", "signoz_traces", "signoz_metrics", "signoz_meter", "signoz_logs", "signoz_metadata")
 
 
 class Store:

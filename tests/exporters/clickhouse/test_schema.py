@@ -7,7 +7,7 @@ from collector.schema import ROLLUPS
 from exporters.clickhouse import schema
 from tests.exporters.clickhouse.conftest import DATABASES, Store
 
-TABLES = schema.Tables(retention=15, rollup_retention=400, ngram_indexes=False)
+TABLES = schema.Tables(retention=15, metrics_retention=30, rollup_retention=400, ngram_indexes=False)
 OURS = f"database IN {DATABASES}"
 
 SIGNOZ_TABLES = {
@@ -15,6 +15,11 @@ SIGNOZ_TABLES = {
         "signoz_index_v3", "traces_v3_resource", "trace_summary", "span_attributes_keys", "tag_attributes_v2",
         "top_level_operations", "signoz_error_index_v2", "dependency_graph_minutes_v2",
     },
+    "signoz_metrics": {
+        "samples_v4", "samples_v4_agg_5m", "samples_v4_agg_30m", "time_series_v4", "time_series_v4_6hrs",
+        "time_series_v4_1day", "time_series_v4_1week", "exp_hist", "metadata", "updated_metadata",
+    },
+    "signoz_meter": {"samples_agg_1d"},
     "signoz_logs": {
         "logs_v2", "logs_v2_resource", "logs_attribute_keys", "logs_resource_keys", "tag_attributes_v2",
     },
@@ -92,13 +97,15 @@ def test_text_indexes_are_an_option(fresh: Store) -> None:
     assert fresh.value(indexes) == 0
 
     fresh.drop()
-    schema.create(fresh.connection, schema.Tables(15, 400, ngram_indexes=True))
+    schema.create(fresh.connection, schema.Tables(15, 30, 400, ngram_indexes=True))
 
     assert fresh.value(indexes) == 11
 
 
 def test_another_retention_reaches_tables_that_are_there(fresh: Store) -> None:
-    schema.create(fresh.connection, schema.Tables(retention=3, rollup_retention=5, ngram_indexes=False))
+    schema.create(
+        fresh.connection, schema.Tables(retention=3, metrics_retention=4, rollup_retention=5, ngram_indexes=False)
+    )
 
     lifetimes = dict(
         fresh.rows(
@@ -109,7 +116,9 @@ def test_another_retention_reaches_tables_that_are_there(fresh: Store) -> None:
     assert lifetimes.pop("logs_v2_resource") == ["1800"]
     assert lifetimes.pop("rollup_1m") == [str(5 * 86_400)]
     assert lifetimes.pop("traces_v3_resource") == [str(3 * 86_400), "1800"]
-    assert set(map(tuple, lifetimes.values())) == {(str(3 * 86_400),)}
+    metrics = {table for table, kept in lifetimes.items() if kept == [str(4 * 86_400)]}
+    assert metrics == SIGNOZ_TABLES["signoz_metrics"] - {"updated_metadata"}
+    assert set(map(tuple, lifetimes.values())) == {(str(3 * 86_400),), (str(4 * 86_400),)}
     days = "SELECT table, default_expression FROM system.columns WHERE name = '_retention_days' ORDER BY table"
     assert [row for row in fresh.rows(days) if not row[0].startswith("distributed")] == [
         ("logs_v2", "3"),
