@@ -98,7 +98,9 @@ class Keys:
         places = owners * len(self.names) + codes
         order = np.argsort(places, kind="stable")
         ranked = places[order]
-        kept = order[np.append(ranked[1:] != ranked[:-1], [True] * min(1, len(ranked)))]
+        is_last = np.ones(len(ranked), np.bool_)
+        is_last[:-1] = ranked[1:] != ranked[:-1]
+        kept = order[is_last]
         texts = pa.concat_arrays([one.texts for one in entries]).take(pa.array(kept))
         kinds = np.concatenate([one.kinds for one in entries])[kept]
         return Labels(offsets_of(np.bincount(owners[kept], minlength=count)), codes[kept], texts, kinds)
@@ -117,12 +119,15 @@ class Keys:
 
     def json(self, labels: Labels) -> pa.StringArray:
         """Return the labels of each owner, who has one at least, as the text of a JSON object."""
-        names = pa.array([f",{plain_quoted(name)}:" for name in self.names]).take(pa.array(labels.codes))
+        names = [f"{mark}{plain_quoted(name)}:" for mark in "{," for name in self.names]
+        is_first, is_last = np.zeros((2, len(labels.codes)), np.bool_)
+        is_first[labels.offsets[:-1]] = is_last[labels.offsets[1:] - 1] = True
+        heads = pa.array(names).take(pa.array(np.where(is_first, labels.codes, labels.codes + len(self.names))))
+        tails = pc.if_else(pa.array(is_last), "}", "")
         distinct = pc.dictionary_encode(labels.texts)
         quoted = pa.array(map(plain_quoted, distinct.dictionary.to_pylist()), pa.string())
-        members = pc.binary_join_element_wise(names, quoted.take(distinct.indices), "")
-        inner = pc.binary_slice(_joined(members.cast(pa.binary()), labels.offsets), 1)
-        return pc.binary_join_element_wise("{", inner.cast(pa.string()), "}", "")
+        members = pc.binary_join_element_wise(heads, quoted.take(distinct.indices), tails, "")
+        return _joined(members.cast(pa.binary()), labels.offsets).cast(pa.string())
 
 
 def _joined(pieces: pa.BinaryArray, offsets: npt.NDArray[np.int32]) -> pa.BinaryArray:

@@ -15,10 +15,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 
 from collector.batch import Batch, Signal
+from collector.otlp.decode import decode
 from exporters.clickhouse.insert import Insert, Unstorable
 from exporters.clickhouse.metrics import metric_inserts
 from exporters.clickhouse.metrics.written import Written
-from tests.exporters.clickhouse.metrics.handmade import decode
 from tests.exporters.clickhouse.trace_batches import VECTORS, Pairs, key_values
 
 EXPECTED: dict[str, Any] = json.loads((VECTORS / "expected_metrics.json").read_text())

@@ -2,18 +2,10 @@
 
 import pytest
 
-from collector.batch import Batch
-from collector.errors import Permanent, Retryable
 from exporters.clickhouse import ClickhouseExporter
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.metrics.batches import (
-    CUMULATIVE,
-    DELTA,
     EXPECTED,
-    TIME,
-    batch_of,
-    metric,
-    point,
     vector_batch,
 )
 
