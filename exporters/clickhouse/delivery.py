@@ -103,8 +103,9 @@ def _days(rows: pa.RecordBatch) -> npt.NDArray[np.int64] | None:
             if pa.types.is_timestamp(column.type):
                 return np.asarray(column.view(pa.int64())) // (_DAY * _PER_SECOND[column.type.unit])
             numbers = np.asarray(column) // _PER_SECOND[unit]
-            # The keys of tables with milliseconds take small numbers of seconds for numbers of days.
-            return np.where((numbers < _FEW_SECONDS) & (unit == "ms"), numbers, numbers // _DAY).astype(np.int64)
+            # The keys of tables with milliseconds take a small number of seconds for that of a day.
+            few = (numbers < _FEW_SECONDS) & (unit == "ms")
+            return np.where(few, numbers.astype(np.int64) - _FEW_SECONDS, numbers // _DAY).astype(np.int64)
     return None
 
 
