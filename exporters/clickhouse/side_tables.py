@@ -46,9 +46,7 @@ class SideTables:
         self._recent: dict[str, _Recent] = {}
         self._crowded: dict[str, _Crowded] = {}
 
-    def due(
-        self, connection: Connection, inserts: Iterable[Insert | Unstorable]
-    ) -> Iterator[Insert | Unstorable]:
+    def due(self, connection: Connection, inserts: Iterable[Insert | Unstorable]) -> Iterator[Insert | Unstorable]:
         """Yield the inserts with the rows that have to be stored.
 
         Asking for the next one says that the one before is stored.

@@ -27,9 +27,8 @@ def time_series_inserts(batch: Batch, now: float, written: Written) -> Iterator[
     for block in found.distinct.take(series).blocks():
         fingerprints = found.fingerprints[series[block]]
         rows = _rows(found.distinct.take(series[block]), fingerprints, hours[block], now)
-        # Which rows these are follows from what was written before: not from the batch alone, as elsewhere.
-        name = content_id(fingerprints.tobytes(), hours[block].tobytes())
-        yield Insert("signoz_metrics.distributed_time_series_v4", rows, None, name)
+        content = content_id(fingerprints.tobytes(), hours[block].tobytes())
+        yield Insert("signoz_metrics.distributed_time_series_v4", rows, None, content=content)
         written.add(fingerprints, hours[block])
 
 

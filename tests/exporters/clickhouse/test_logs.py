@@ -184,7 +184,7 @@ def test_one_resource_row_per_half_hour_of_the_records() -> None:
 
 
 def store_all(store: Store, batch: Batch, token: str) -> None:
-    create(store.connection, Tables(retention=20_000, rollup_retention=20_000, ngram_indexes=False))
+    create(store.connection, Tables(20_000, 20_000, 20_000, ngram_indexes=False))
     for insert in log_inserts(batch, NOW):
         store.connection.insert(insert.table, insert.rows, token)
 

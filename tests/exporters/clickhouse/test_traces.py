@@ -102,7 +102,7 @@ def test_is_remote(flags, remote) -> None:
 def store_all(store: Store, batch: Batch, token: str) -> None:
     create(
         store.connection,
-        Tables(retention=20_000, metrics_retention=20_000, rollup_retention=20_000, ngram_indexes=False),
+        Tables(20_000, 20_000, 20_000, ngram_indexes=False),
     )
     for insert in trace_inserts(batch, 1_795_284_070.1234):
         store.connection.insert(insert.table, insert.rows, token)

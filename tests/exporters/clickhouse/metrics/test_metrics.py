@@ -82,7 +82,7 @@ def test_a_batch_sent_again_gives_the_same_rows() -> None:
     again = Batch.load(batch.dump())
 
     for first, second in zip(inserts_of(batch), inserts_of(again), strict=True):
-        assert (first.table, first.name) == (second.table, second.name)
+        assert (first.table, first.content) == (second.table, second.content)
         assert first.rows.equals(second.rows)
 
 
@@ -143,7 +143,7 @@ def test_other_rows_of_series_travel_under_another_name() -> None:
     rest = inserts_of(batch_of(metric("gauge", *both)), written)[0]
 
     assert (whole.rows.num_rows, rest.rows.num_rows) == (2, 1)
-    assert whole.name != rest.name
+    assert whole.content != rest.content
 
 
 def test_metadata_know_the_first_and_the_last_time() -> None:
@@ -168,7 +168,7 @@ def test_series_of_much_text_travel_in_blocks() -> None:
     blocks = [insert for insert in inserts_of(batch) if insert.table.endswith("time_series_v4")]
 
     assert len(blocks) == 2
-    assert len({insert.name for insert in blocks}) == 2
+    assert len({insert.content for insert in blocks}) == 2
     series = {row["fingerprint"] for insert in blocks for row in insert.rows.select(["fingerprint"]).to_pylist()}
     assert {row["fingerprint"] for row in rows_of(batch)} == series
     assert len(series) == 2200
