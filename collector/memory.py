@@ -10,7 +10,7 @@ is forgotten. So a crash loses neither the batches without the notes nor the not
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Memory(ABC):
@@ -55,22 +55,31 @@ class Note(NamedTuple):
     data: bytes
 
 
+class Keeper(Protocol):
+    """Is where notes are kept: an outlet."""
+
+    def notes(self, owner: str) -> Sequence[bytes]:
+        """Return what *owner* noted and is not out of date, oldest first."""
+
+
 class Notebook(Memory):
-    """Holds what *owner* notes about the batch in hand until the engine knows whether it is kept.
+    """Holds what *owner* notes about the batch in hand until the engine knows whether it is kept."""
 
-    *read* answers what *owner* noted earlier; it is asked for after the outboxes started.
-    """
-
-    def __init__(self, owner: str, read: Callable[[str], Sequence[bytes]]) -> None:
+    def __init__(self, owner: str) -> None:
         self._owner = owner
-        self._read = read
+        self._keepers: list[Keeper] = []
         self._undos: list[Callable[[], None]] = []
         self.open: list[Note] = []
         """What was noted about the batch in hand."""
 
+    def keep_in(self, keeper: Keeper) -> None:
+        """Read back what *keeper* has, too, in `notes`."""
+        if keeper not in self._keepers:
+            self._keepers.append(keeper)
+
     def notes(self) -> Sequence[bytes]:
-        """Return what was noted and is not out of date, oldest first."""
-        return self._read(self._owner)
+        """Return what was noted and is not out of date, oldest first; the keepers must have been started."""
+        return [note for keeper in self._keepers for note in keeper.notes(self._owner)]
 
     def note(self, data: bytes, until: float) -> None:
         """Keep *data* until *until* if what becomes of the batch in hand is accepted."""

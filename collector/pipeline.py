@@ -7,6 +7,7 @@ consume ──> processor ──> processor ──> outlet (outbox, exporter)
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from threading import Lock
 
 from collector.batch import Batch, Signal
@@ -15,11 +16,23 @@ from collector.memory import Notebook
 from collector.outlet import Outlet
 
 
+@dataclass
+class Group:
+    """Is what pipelines of one name share, whatever their signals: ``traces/a``, ``metrics/a`` and ``logs/a``.
+
+    A processor that remembers is made once for them, so that it knows about all signals of a service.
+    """
+
+    processors: dict[str, Processor] = field(default_factory=dict)
+    notebooks: dict[str, Notebook] = field(default_factory=dict)
+    turn: Lock = field(default_factory=Lock)
+
+
 class Pipeline:
     """Sends each batch through every processor, then to every outlet.
 
     *notebooks* are those of the processors that remember. What they note is kept by the last outlet, in the same
-    transaction as the batches, and only one batch at a time is then in hand.
+    transaction as the batches, and only one batch at a time is then in hand of the pipelines that share a *turn*.
     """
 
     def __init__(
@@ -28,12 +41,13 @@ class Pipeline:
         processors: Sequence[Processor],
         outlets: Sequence[Outlet],
         notebooks: Sequence[Notebook] = (),
+        turn: Lock | None = None,
     ) -> None:
         self.id = id
         self.processors = tuple(processors)
         self.outlets = tuple(outlets)
         self.notebooks = tuple(notebooks)
-        self._turn = Lock() if notebooks else nullcontext()
+        self._turn = (turn or Lock()) if notebooks else nullcontext()
 
     def consume(self, batch: Batch) -> None:
         """Return once every outlet took what became of the batch; raise what the first one that did not raises.

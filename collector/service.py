@@ -24,7 +24,7 @@ from collector.errors import Permanent
 from collector.memory import Notebook
 from collector.outbox import Outbox
 from collector.outlet import Direct, Outlet
-from collector.pipeline import Pipeline, fan_out, remembering_last
+from collector.pipeline import Group, Pipeline, fan_out, remembering_last
 from collector.telemetry import Metrics
 
 SHUTDOWN_SECONDS = 20.0
@@ -49,6 +49,7 @@ class Service:
             id_: _outlet(cast(Exporter, self._make(configuration.exporters[id_])))
             for id_ in self._named(lambda pipeline: pipeline.exporters)
         }
+        self._groups: dict[str, Group] = {}
         self.pipelines: dict[str, Pipeline] = {
             spec.id: self._pipeline(spec) for spec in configuration.pipelines.values()
         }
@@ -69,21 +70,25 @@ class Service:
         return spec.cls(spec.config, Host(spec.id, self.metrics))
 
     def _pipeline(self, spec: PipelineSpec) -> Pipeline:
+        group = self._groups.setdefault(spec.id.partition("/")[2], Group())
         outlets = [self.outlets[id_] for id_ in spec.exporters]
         specs = [self.configuration.processors[id_] for id_ in spec.processors]
-        notebooks: list[Notebook] = []
-        if any(issubclass(one.cls, Processor) and one.cls.remembers for one in specs):
+        if any(_remembers(one) for one in specs):
             outlets = remembering_last(outlets)
-        made = [self._processor(one, spec.id, outlets[-1], notebooks) for one in specs]
-        return Pipeline(spec.id, made, outlets, notebooks)
+        made = [self._processor(one, group, outlets[-1]) for one in specs]
+        notebooks = [group.notebooks[one.id] for one in specs if _remembers(one)]
+        return Pipeline(spec.id, made, outlets, notebooks, group.turn)
 
-    def _processor(self, spec: ComponentSpec, pipeline: str, keeper: Outlet, notebooks: list[Notebook]) -> Processor:
-        kind = cast(type[Processor], spec.cls)
+    def _processor(self, spec: ComponentSpec, group: Group, keeper: Outlet) -> Processor:
+        """Return a processor of this pipeline alone, or the one of its group if it remembers."""
         host = Host(spec.id, self.metrics)
-        if kind.remembers:
-            notebooks.append(Notebook(f"{pipeline} {spec.id}", keeper.notes))
-            host = replace(host, memory=notebooks[-1])
-        return kind(spec.config, host)
+        if not _remembers(spec):
+            return cast(type[Processor], spec.cls)(spec.config, host)
+        if spec.id not in group.processors:
+            notebook = group.notebooks.setdefault(spec.id, Notebook(spec.id))
+            group.processors[spec.id] = cast(type[Processor], spec.cls)(spec.config, replace(host, memory=notebook))
+        group.notebooks[spec.id].keep_in(keeper)
+        return group.processors[spec.id]
 
     def _receiver(self, spec: ComponentSpec) -> Receiver:
         """Return the receiver, which hands its batches to the pipelines of their signal that name it."""
@@ -111,9 +116,8 @@ class Service:
             self._start(f"extension {id_}", extension.start, extension.stop)
         for id_, outlet in self.outlets.items():
             self._start(f"exporter {id_}", outlet.start, self._draining(outlet))
-        for pipeline in self.pipelines.values():
-            for processor in pipeline.processors:
-                self._start(f"processor {processor.host.id}", processor.start, processor.stop)
+        for processor in dict.fromkeys(one for pipeline in self.pipelines.values() for one in pipeline.processors):
+            self._start(f"processor {processor.host.id}", processor.start, processor.stop)
         for id_, receiver in self.receivers.items():
             self._start(f"receiver {id_}", receiver.start, receiver.stop)
 
@@ -173,6 +177,10 @@ class Service:
             thread.join()
 
         self._stops.append(stop)
+
+
+def _remembers(spec: ComponentSpec) -> bool:
+    return issubclass(spec.cls, Processor) and spec.cls.remembers
 
 
 def _outlet(exporter: Exporter) -> Outlet:

@@ -65,7 +65,8 @@ class Running:
     def __init__(self, outlets: list[Outlet]) -> None:
         outlets = remembering_last(outlets)
         self.outlets = outlets
-        notebook = Notebook("traces counter", outlets[-1].notes)
+        notebook = Notebook("counter")
+        notebook.keep_in(outlets[-1])
         self.counter = Counter(ComponentConfig(), Host("counter", memory=notebook))
         self.pipeline = Pipeline("traces", [self.counter], outlets, [notebook])
         for outlet in outlets:

@@ -50,6 +50,23 @@ class Shout(Noted, Processor):
         return [batch.with_main(main.set_column(main.schema.get_field_index("name"), "name", pa.array(loud)))]
 
 
+class Rememberer(Noted, Processor):
+    """Lets a span of each name through once, whatever pipeline it comes by."""
+
+    remembers = True
+    made: ClassVar[list["Rememberer"]] = []
+
+    def __init__(self, config: Any, host: Host) -> None:
+        super().__init__(config, host)
+        self.seen: set[str] = set()
+        self.made.append(self)
+
+    def process(self, batch: Batch) -> Iterable[Batch]:
+        fresh = [row for row, name in enumerate(names_of(batch)) if name not in self.seen]
+        self.seen.update(names_of(batch))
+        return [batch.take(fresh)]
+
+
 class Out(Noted, Exporter):
     sent: ClassVar[list[tuple[str, Batch]]] = []
 
@@ -62,10 +79,14 @@ class Broken(Out):
         raise OSError("the port is taken")
 
 
+KINDS = {"shout": Shout, "once": Rememberer}
+
+
 @pytest.fixture(autouse=True)
 def forget():
     Noted.events.clear()
     In.made.clear()
+    Rememberer.made.clear()
     Out.sent.clear()
 
 
@@ -81,13 +102,17 @@ def configuration(pipelines: dict[str, tuple[list[str], list[str]]], out: type[O
     processors = {id_ for ids, _ in pipelines.values() for id_ in ids}
     return Configuration(
         receivers={"in": spec("in", "receiver", In)},
-        processors={id_: spec(id_, "processor", Shout) for id_ in processors},
+        processors={id_: spec(id_, "processor", KINDS[id_.partition("/")[0]]) for id_ in processors},
         exporters={id_: spec(id_, "exporter", out) for id_ in sorted(exporters)},
         extensions={},
         service_extensions=(),
         pipelines={
             id_: PipelineSpec(
-                id=id_, signal=Signal.TRACES, receivers=("in",), processors=tuple(first), exporters=tuple(last)
+                id=id_,
+                signal=Signal(id_.partition("/")[0]),
+                receivers=("in",),
+                processors=tuple(first),
+                exporters=tuple(last),
             )
             for id_, (first, last) in pipelines.items()
         },
@@ -121,6 +146,34 @@ def test_two_pipelines_of_one_receiver_name_their_batches_apart():
 
     assert [names_of(batch) for _, batch in Out.sent] == [["HELLO"], ["hello"], ["HELLO"], ["hello"]]
     assert len({batch.id for _, batch in Out.sent}) == 2
+
+
+def test_what_remembers_is_one_for_the_pipelines_of_a_name_and_another_for_the_others():
+    ids = ("traces", "logs", "traces/a", "metrics/a")
+    service = Service(configuration({id_: (["once", "shout"], ["out"]) for id_ in ids}))
+    service.start()
+    service.stop()
+    made = {id_: pipeline.processors[0] for id_, pipeline in service.pipelines.items()}
+
+    assert made["traces"] is made["logs"] is Rememberer.made[0]
+    assert made["traces/a"] is made["metrics/a"] is Rememberer.made[1]
+    assert len({pipeline.processors[1] for pipeline in service.pipelines.values()}) == 4
+    assert Noted.events.count("start once") == Noted.events.count("stop once") == 2
+
+
+def test_each_pipeline_sees_a_batch_for_the_first_time():
+    service = Service(configuration({"traces": (["once"], ["out/1"]), "traces/2": (["once"], ["out/2"])}))
+    service.start()
+    In.made[0].consume(spans("hello"))
+    In.made[0].consume(spans("hello", "you"))
+    service.stop()
+
+    assert [(id_, names_of(batch)) for id_, batch in Out.sent] == [
+        ("out/1", ["hello"]),
+        ("out/2", ["hello"]),
+        ("out/1", ["you"]),
+        ("out/2", ["you"]),
+    ]
 
 
 def test_a_component_that_cannot_start_is_named_and_the_others_are_stopped():
