@@ -6,9 +6,10 @@ consume ──> processor ──> processor ──> outlet (outbox, exporter)
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 from collector.batch import Batch, Signal
 from collector.component import Consume, Processor
@@ -25,7 +26,7 @@ class Group:
 
     processors: dict[str, Processor] = field(default_factory=dict)
     notebooks: dict[str, Notebook] = field(default_factory=dict)
-    turn: Lock = field(default_factory=Lock)
+    turn: AbstractContextManager[Any] = field(default_factory=Lock)
 
 
 class Pipeline:
@@ -41,7 +42,7 @@ class Pipeline:
         processors: Sequence[Processor],
         outlets: Sequence[Outlet],
         notebooks: Sequence[Notebook] = (),
-        turn: Lock | None = None,
+        turn: AbstractContextManager[Any] | None = None,
     ) -> None:
         self.id = id
         self.processors = tuple(processors)
