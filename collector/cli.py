@@ -1,6 +1,7 @@
 """The command line: run, validate, components, print-config, and the commands that packages add."""
 
 import json
+import os
 import traceback
 from importlib.metadata import version
 from inspect import getdoc
@@ -74,6 +75,8 @@ class _Broken(click.Command):
 @click.pass_context
 def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Run the collector with a configuration, until SIGINT or SIGTERM."""
+    # gRPC's C library would put lines of its own between those of the log; it reads this when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     context.obj = (sources, overrides)
     if context.invoked_subcommand is None:
         configuration = load_named(context, (), ())

@@ -1,6 +1,7 @@
 """One collector behind another: everything arrives as it came, once, whoever dies in between."""
 
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -90,6 +91,7 @@ def finish(first: Collector, last: Collector, way: str) -> list[bytes]:
     assert first.stop() == 0, first.text
     assert last.stop() == 0, last.text
     assert first.waiting(way, "dead_letters") == 0, first.text
+    assert not re.search(r"^[IWE]\d{4} ", first.text, re.M), "a library wrote into the log"
     return messages(last.folder / "otlp.bin")
 
 

@@ -141,6 +141,8 @@ class OtlpHttpConfig(ForwardConfig):
     """The whole URL for logs, if it is not ``endpoint`` and ``/v1/logs``."""
     compression: Literal["gzip", "zstd", "none", ""] = "gzip"
     """How requests are compressed."""
+    proxy_url: Url = ""
+    """A proxy to go through; without it those of the environment (``HTTPS_PROXY``, ``NO_PROXY``) are used."""
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> "OtlpHttpConfig":

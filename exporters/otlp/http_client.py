@@ -3,6 +3,8 @@
 import zlib
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import pyarrow as pa
 import urllib3
@@ -48,7 +50,8 @@ class HttpClient:
         options: dict[str, Any] = {"ssl_context": context(config.tls, host.base, host.id)}
         if config.tls.server_name_override:
             options["server_hostname"] = config.tls.server_name_override
-        self._pools = urllib3.PoolManager(retries=False, **options)
+        self._options = {"retries": False, **options}
+        self._pools: dict[str, urllib3.PoolManager] = {}
 
     def send(self, signal: Signal, body: bytes) -> tuple[int, str]:
         """Return how many items were rejected and why; raise what `http_refusal` says."""
@@ -57,7 +60,7 @@ class HttpClient:
             raise Unwelcome(f"no endpoint for {signal}; set endpoint or {signal}_endpoint")
         deadline = monotonic() + self._config.timeout
         try:
-            answer = self._pools.request(
+            answer = self._pool(url).request(
                 "POST",
                 url,
                 body=_compressed(body, self._config.compression),
@@ -76,7 +79,15 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections; the next request opens others."""
-        self._pools.clear()
+        for pool in self._pools.values():
+            pool.clear()
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        proxy = self._config.proxy_url or _usual_proxy(url)
+        if proxy not in self._pools:
+            direct = urllib3.PoolManager(**self._options)
+            self._pools[proxy] = urllib3.ProxyManager(proxy, **self._options) if proxy else direct
+        return self._pools[proxy]
 
     def _refusal(self, url: str, answer: urllib3.BaseHTTPResponse, said: bytes) -> Exception:
         status = parse_status(said) if _is_protobuf(answer) else parse_status(b"")
@@ -85,6 +96,15 @@ class HttpClient:
         after = retry_after(answer.headers.get("Retry-After"), self._clock())
         text = f"{url}: {answer.status} {answer.reason or ''}: {short(told)}"
         return http_refusal(answer.status, text, retry_info(status) if after is None else after)
+
+
+def _usual_proxy(url: str) -> str:
+    """Return the proxy that the environment names for *url*, as usual (``https_proxy``, ``no_proxy``)."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(parts.netloc):
+        return ""
+    return getproxies().get(parts.scheme, "")
 
 
 def _compressed(body: bytes, how: str) -> bytes:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import grpc
@@ -61,6 +61,7 @@ class Receiver:
         self.limit = 0
         self.got: list[Got] = []
         self.port = 0
+        self.stopping = Event()
 
     def answer(self, *answers: Answer) -> None:
         self.answers += answers
@@ -90,8 +91,10 @@ def grpc_receiver(port: int = 0, certificate: Any = None, clients: bytes | None 
 
     def handle(details: Any) -> Any:
         def export(body: bytes, context: grpc.ServicerContext) -> bytes:
-            headers = {pair.key: pair.value for pair in context.invocation_metadata()}
+            headers = {pair.key: pair.value for pair in context.invocation_metadata()} | {"peer": context.peer()}
             answer = receiver.next(Got(details.method, body, headers))
+            if answer.hang:
+                receiver.stopping.wait(10)
             if receiver.limit and len(body) > receiver.limit:
                 context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too large")
             if answer.code is not None:
@@ -120,6 +123,7 @@ def grpc_receiver(port: int = 0, certificate: Any = None, clients: bytes | None 
     try:
         yield receiver
     finally:
+        receiver.stopping.set()
         server.stop(None).wait()
 
 

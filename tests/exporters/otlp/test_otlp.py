@@ -132,6 +132,19 @@ def test_a_signal_may_have_an_address_of_its_own() -> None:
     assert two.got[0].path == "/custom/path"
 
 
+@pytest.mark.parametrize("where", ["options", "environment"])
+def test_a_proxy_is_asked_for_other_hosts(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver() as proxy:
+        options = {"proxy_url": f"http://localhost:{proxy.port}"} if where == "options" else {}
+        if where == "environment":
+            monkeypatch.setenv("http_proxy", f"http://localhost:{proxy.port}")
+            monkeypatch.setenv("no_proxy", "direct.test")
+        with started(http_exporter(0, endpoint="http://collector.test:4318", **options)) as exporter:
+            exporter.export(spans("a"))
+
+    assert [(got.path, got.names) for got in proxy.got] == [("http://collector.test:4318/v1/traces", ["a"])]
+
+
 def test_a_signal_without_an_address_is_refused_whole() -> None:
     config = {"endpoint": "", "logs_endpoint": "http://localhost:1/logs"}
     with started(http_exporter(0, **config)) as exporter, pytest.raises(Permanent, match="traces_endpoint") as refusal:
@@ -178,6 +191,20 @@ def test_a_delay_the_server_asks_for_is_passed_on(serve: Any, make: Make, answer
         with pytest.raises(Retryable) as refusal:
             exporter.export(spans("a"))
     assert refusal.value.after == 7
+
+
+def test_a_connection_that_went_silent_is_left_for_another() -> None:
+    with (
+        grpc_receiver() as receiver,
+        started(grpc_exporter(receiver.port, timeout="300ms", balancer_name="pick_first")) as exporter,
+    ):
+        receiver.answer(Answer(), Answer(hang=True))
+        exporter.export(spans("a"))
+        with pytest.raises(Retryable, match="DEADLINE_EXCEEDED"):
+            exporter.export(spans("b"))
+        exporter.export(spans("b"))
+    first, silent, last = [got.headers["peer"] for got in receiver.got]
+    assert first == silent != last
 
 
 def test_an_answer_that_never_comes_is_tried_again() -> None:
