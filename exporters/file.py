@@ -24,6 +24,7 @@ from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Exporter, ExporterConfig, Host
 from collector.errors import ConfigError, Problem, Retryable
 from collector.otlp.encode import encode
+from collector.otlp.json import encode_json
 
 _SIZE = struct.Struct(">I")
 _STAMP = "%Y-%m-%dT%H-%M-%S"
@@ -49,8 +50,8 @@ class FileConfig(ExporterConfig):
 
     path: str = Field(min_length=1)
     """The file; readable by its owner only."""
-    format: Literal["proto"] = "proto"
-    """``proto`` writes messages, each behind its size (4 bytes, big-endian)."""
+    format: Literal["json", "proto"] = "json"
+    """``json`` writes a line a delivery; ``proto`` writes messages, each behind its size (4 bytes, big-endian)."""
     compression: Literal["zstd", "none", ""] = ""
     """``zstd`` compresses each message; then JSON stands behind sizes, too, instead of on lines."""
     append: bool = True
@@ -115,7 +116,7 @@ class FileExporter(Exporter):
             raise Retryable(f"{self._path} cannot be written: {error}") from error
 
     def _record(self, batch: Batch) -> bytes:
-        message = encode(batch)
+        message = encode(batch) if self.config.format == "proto" else encode_json(batch)
         if self._zstd:
             message = bytes(pa.Codec("zstd").compress(message, asbytes=True))
         return _SIZE.pack(len(message)) + message if self._sized else message + b"\n"

@@ -12,10 +12,11 @@ from importlib.metadata import version
 from itertools import pairwise
 from typing import Any, ClassVar, Protocol
 
-from collector.batch import Batch, Signal
+from collector.batch import UNITS, Batch, Signal
 from collector.component import ComponentConfig, Exporter, Host
 from collector.errors import Permanent, Retryable
 from collector.otlp.encode import encode
+from collector.otlp.json import encode_json
 from exporters.otlp.answers import Unwelcome
 from exporters.otlp.config import OtlpConfig, OtlpHttpConfig
 from exporters.otlp.grpc_client import GrpcClient
@@ -89,8 +90,7 @@ class Forwarder(Exporter):
 
     def _tell(self, signal: Signal, rejected: int, reason: str) -> None:
         """Log and count what the receiver says it lost for good, or warns of."""
-        name = "otelcol_exporter_rejected_items"
-        self.host.metrics.count(name, rejected, exporter=self.host.id, signal=signal.value)
+        self.host.metrics.count(f"otelcol_exporter_rejected_{UNITS[signal]}", rejected, exporter=self.host.id)
         text = "the receiver rejected a part" if rejected else "the receiver accepted everything, with a warning"
         self.host.log.warning(text, signal=signal.value, rejected=rejected, reason=reason)
 
@@ -104,8 +104,11 @@ class Forwarder(Exporter):
         """Return the request's bytes, kept until another batch is written: a retry need not write again."""
         if self._written is None or self._written[0] is not batch:
             self._written = None
-            self._written = batch, encode(batch)
+            self._written = batch, self._encode(batch)
         return self._written[1]
+
+    def _encode(self, batch: Batch) -> bytes:
+        return encode(batch)
 
 
 class OtlpExporter(Forwarder):
@@ -124,3 +127,6 @@ class OtlpHttpExporter(Forwarder):
 
     def _connect(self) -> Client:
         return HttpClient(self.config, self.host, _AGENT)
+
+    def _encode(self, batch: Batch) -> bytes:
+        return encode_json(batch) if self.config.encoding == "json" else encode(batch)

@@ -7,14 +7,19 @@ Unwelcome    never again, whatever is in it: who sends is refused, or nobody the
 
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 
-from google.protobuf.message import DecodeError
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError, Message
 from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from collector.batch import Signal
 from collector.errors import Permanent, Retryable
+from collector.otlp.protocol import protocol_of
+
+M = TypeVar("M", bound=Message)
 
 LARGEST_ANSWER = 4 * 1024**2
 """Bytes of an answer that are read at most."""
@@ -47,12 +52,9 @@ def http_refusal(status: int, text: str, after: float | None) -> Exception:
     return Permanent(text) if status in _STATUS_CONTENT else Unwelcome(text)
 
 
-def parse_status(body: bytes) -> Status:
+def parse_status(body: bytes, *, json: bool = False) -> Status:
     """Return the google.rpc.Status in *body*, an empty one where it is none."""
-    try:
-        return Status.FromString(body)
-    except DecodeError:
-        return Status()
+    return _parsed(Status, body, json) or Status()
 
 
 def retry_info(status: Status) -> float | None:
@@ -83,16 +85,21 @@ def _bounded(seconds: float) -> float:
     return min(max(seconds, 0.0), _LONGEST_WAIT) if seconds == seconds else 0.0  # noqa: PLR0124 - it may be NaN
 
 
-def partial_success(body: bytes) -> tuple[int, str]:
-    """Return how many items of an accepted request were rejected, and why.
-
-    The answers of all signals have the same bytes. One that cannot be read says nothing: the request was accepted.
-    """
-    try:
-        partial = ExportTraceServiceResponse.FromString(body).partial_success
-    except DecodeError:
+def partial_success(signal: Signal, body: bytes, *, json: bool = False) -> tuple[int, str]:
+    """Return how many items of an accepted request were rejected, and why; nothing where the answer is unreadable."""
+    protocol = protocol_of(signal)
+    response: Any = _parsed(protocol.response, body, json)
+    if response is None:
         return 0, ""
-    return max(partial.rejected_spans, 0), short(partial.error_message)
+    rejected = getattr(response.partial_success, protocol.rejected)
+    return max(rejected, 0), short(response.partial_success.error_message)
+
+
+def _parsed(kind: type[M], body: bytes, json: bool) -> M | None:
+    try:
+        return json_format.Parse(body, kind(), ignore_unknown_fields=True) if json else kind.FromString(body)
+    except (DecodeError, json_format.ParseError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def short(text: str) -> str:

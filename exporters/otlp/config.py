@@ -139,6 +139,8 @@ class OtlpHttpConfig(ForwardConfig):
     """The whole URL for metrics, if it is not ``endpoint`` and ``/v1/metrics``."""
     logs_endpoint: Url = ""
     """The whole URL for logs, if it is not ``endpoint`` and ``/v1/logs``."""
+    encoding: Literal["proto", "json"] = "proto"
+    """How requests are written; ``json`` is for receivers that know nothing else, and costs many times more."""
     compression: Literal["gzip", "zstd", "none", ""] = "gzip"
     """How requests are compressed."""
     proxy_url: Url = ""

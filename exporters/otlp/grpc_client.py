@@ -43,7 +43,7 @@ class GrpcClient:
             )
         except grpc.RpcError as error:
             raise self._refusal(error) from error
-        return partial_success(answer)
+        return partial_success(signal, answer)
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

@@ -26,7 +26,7 @@ from exporters.otlp.answers import (
 from exporters.otlp.config import OtlpHttpConfig
 from exporters.otlp.tls import context
 
-_PROTOBUF = "application/x-protobuf"
+_TYPES = {"proto": "application/x-protobuf", "json": "application/json"}
 _GZIP_LEVEL = 1
 """Prompts and repeated keys shrink nearly as much at the fastest level."""
 _GZIP_WINDOW = 31
@@ -42,7 +42,7 @@ class HttpClient:
         self._headers = urllib3.HTTPHeaderDict({"User-Agent": agent})
         for name, value in config.headers.items():
             self._headers[name] = value.get_secret_value()
-        self._headers |= {"Content-Type": _PROTOBUF, "Accept-Encoding": "identity"}
+        self._headers |= {"Content-Type": _TYPES[config.encoding], "Accept-Encoding": "identity"}
         if config.compression in {"gzip", "zstd"}:
             self._headers["Content-Encoding"] = config.compression
         if config.tls.insecure_skip_verify:
@@ -74,7 +74,7 @@ class HttpClient:
             raise Retryable(f"{url}: {short(str(error))}") from error
         said = _read(answer, deadline)
         if 200 <= answer.status < 300:
-            return partial_success(said) if _is_protobuf(answer) else (0, "")
+            return partial_success(signal, said, json=_is_json(answer))
         raise self._refusal(url, answer, said)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class HttpClient:
         return self._pools[proxy]
 
     def _refusal(self, url: str, answer: urllib3.BaseHTTPResponse, said: bytes) -> Exception:
-        status = parse_status(said) if _is_protobuf(answer) else parse_status(b"")
+        status = parse_status(said, json=_is_json(answer))
         moved = answer.headers.get("Location")
         told = status.message or (f"moved to {moved}" if moved else said[:_PIECE].decode(errors="replace"))
         after = retry_after(answer.headers.get("Retry-After"), self._clock())
@@ -131,5 +131,5 @@ def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     return bytes(body)
 
 
-def _is_protobuf(answer: urllib3.BaseHTTPResponse) -> bool:
-    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _PROTOBUF
+def _is_json(answer: urllib3.BaseHTTPResponse) -> bool:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _TYPES["json"]

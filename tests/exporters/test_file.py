@@ -15,6 +15,7 @@ from collector.component import Host
 from collector.errors import ConfigError, Retryable
 from collector.otlp.decode import decode
 from collector.otlp.encode import encode
+from collector.otlp.json import from_json
 from exporters.file import FileExporter
 from tests.batches import names_of, spans
 
@@ -68,6 +69,16 @@ def test_messages_stand_behind_their_sizes_in_a_private_file(tmp_path: Path) -> 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_json_stands_on_lines(tmp_path: Path) -> None:
+    batches = [spans("a\nb"), spans("c", "d")]
+    with started(make(tmp_path, format="json")) as exporter:
+        for batch in batches:
+            exporter.export(batch)
+
+    lines = (tmp_path / "otlp.out").read_bytes().splitlines()
+    assert [from_json(Signal.TRACES, line) for line in lines] == [encode(batch) for batch in batches]
+
+
 def test_zstd_compresses_each_message(tmp_path: Path) -> None:
     batch = spans(*["the same name"] * 100)
     with started(make(tmp_path, compression="zstd")) as exporter:
@@ -89,7 +100,7 @@ def test_a_restart_goes_on_or_begins_anew(tmp_path: Path, append: bool, expected
     assert written(tmp_path / "otlp.out") == expected
 
 
-@pytest.mark.parametrize("options", [{}, {"compression": "zstd"}], ids=["proto", "zstd"])
+@pytest.mark.parametrize("options", [{}, {"compression": "zstd"}, {"format": "json"}], ids=["proto", "zstd", "json"])
 @pytest.mark.parametrize("left", [1, 3, 4, 6, 20, -1])
 def test_a_record_that_a_crash_cut_off_is_removed(tmp_path: Path, options: dict[str, Any], left: int) -> None:
     path = tmp_path / "otlp.out"
@@ -109,7 +120,7 @@ def test_a_record_that_a_crash_cut_off_is_removed(tmp_path: Path, options: dict[
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "otlp.out"
     path.write_text("a diary\n")
-    for options in ({}, {"compression": "zstd"}):
+    for options in ({}, {"compression": "zstd"}, {"format": "json"}):
         with pytest.raises(ConfigError, match="something else"):
             make(tmp_path, **options).start()
     assert path.read_text() == "a diary\n"

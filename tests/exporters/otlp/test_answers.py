@@ -3,12 +3,14 @@
 import grpc
 import pytest
 from google.protobuf.any_pb2 import Any
+from google.protobuf.json_format import MessageToJson
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from collector.batch import Signal
 from collector.errors import Permanent, Retryable
 from exporters.otlp.answers import (
     Unwelcome,
@@ -96,23 +98,25 @@ def test_details_come_from_the_trailing_metadata() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "rejected"),
+    ("signal", "response", "rejected"),
     [
-        (ExportTraceServiceResponse, "rejected_spans"),
-        (ExportMetricsServiceResponse, "rejected_data_points"),
-        (ExportLogsServiceResponse, "rejected_log_records"),
+        (Signal.TRACES, ExportTraceServiceResponse, "rejected_spans"),
+        (Signal.METRICS, ExportMetricsServiceResponse, "rejected_data_points"),
+        (Signal.LOGS, ExportLogsServiceResponse, "rejected_log_records"),
     ],
 )
-def test_partial_success_is_read_the_same_way_for_every_signal(response: type, rejected: str) -> None:
+def test_partial_success_is_read_for_every_signal(signal: Signal, response: type, rejected: str) -> None:
     answer = response()
     setattr(answer.partial_success, rejected, 3)
     answer.partial_success.error_message = "too\nold"
-    assert partial_success(answer.SerializeToString()) == (3, "too old")
+    assert partial_success(signal, answer.SerializeToString()) == (3, "too old")
+    assert partial_success(signal, MessageToJson(answer).encode(), json=True) == (3, "too old")
 
 
-def test_an_answer_that_cannot_be_read_is_a_success_all_the_same() -> None:
-    assert partial_success(b"\xff\xff") == (0, "")
-    assert partial_success(b"") == (0, "")
+@pytest.mark.parametrize("json", [False, True])
+@pytest.mark.parametrize("body", [b"\xff\xff", b"", b"<html>", b"[" * 100_000])
+def test_an_answer_that_cannot_be_read_is_a_success_all_the_same(body: bytes, json: bool) -> None:
+    assert partial_success(Signal.TRACES, body, json=json) == (0, "")
 
 
 def test_texts_fit_a_log_line() -> None:

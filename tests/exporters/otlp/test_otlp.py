@@ -19,6 +19,7 @@ from collector.errors import ConfigError, Permanent, Retryable
 from collector.journal import DeadLetter, Journal
 from collector.otlp.decode import decode
 from collector.otlp.encode import encode
+from collector.otlp.json import from_json
 from collector.outbox import Outbox
 from collector.outlet import Direct
 from exporters.otlp import Forwarder, OtlpExporter, OtlpHttpExporter
@@ -108,6 +109,25 @@ def test_what_goes_out_is_what_came_in(serve: Any, make: Make, compression: str,
     assert got.path in {f"/v1/{signal}", PATHS[signal]}
     assert (got.headers["signoz-ingestion-key"], got.headers["x-tenant"]) == ("s3cret", "a b")
     assert "genai-collector/" in got.headers["user-agent"]
+
+
+@pytest.mark.parametrize("signal", PATHS)
+def test_requests_may_be_json(signal: Signal, capsys: pytest.CaptureFixture[str]) -> None:
+    requests = [path.read_bytes() for path in sorted(FOLDERS[signal].glob("*.pb"))]
+    json = {"Content-Type": "application/json; charset=utf-8"}
+    rejected = {"traces": "rejectedSpans", "metrics": "rejectedDataPoints", "logs": "rejectedLogRecords"}[signal]
+    partial = f'{{"partialSuccess": {{"{rejected}": "2", "errorMessage": "too old"}}}}'.encode()
+    with http_receiver() as receiver, started(http_exporter(receiver.port, encoding="json")) as exporter:
+        receiver.answer(Answer(200, partial, json), Answer(400, b'{"code": 3, "message": "broken"}', json))
+        exporter.export(decode(signal, requests[0]))
+        with pytest.raises(Permanent, match="broken"):
+            exporter.export(decode(signal, requests[0]))
+        for data in requests:
+            exporter.export(decode(signal, data))
+
+    assert {got.headers["content-type"] for got in receiver.got} == {"application/json"}
+    assert contents(signal, [from_json(signal, got.body) for got in receiver.got[2:]]) == contents(signal, requests)
+    assert "too old" in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize(("compression", "smaller"), [("gzip", True), ("zstd", True), ("none", False)])
@@ -247,8 +267,7 @@ def test_partial_success_is_told_and_counted(serve: Any, make: Make, capsys: pyt
         receiver.answer(Answer(body=answer))
         exporter.export(spans("a", "b", "c"))
 
-    counted = exporter.host.metrics.value("otelcol_exporter_rejected_items", exporter=exporter.host.id, signal="traces")
-    assert counted == 2
+    assert exporter.host.metrics.value("otelcol_exporter_rejected_spans", exporter=exporter.host.id) == 2
     assert "too old" in "".join(capsys.readouterr())
 
 
