@@ -1,11 +1,13 @@
 """One collector behind another: everything arrives as it came, once, whoever dies in between."""
 
+import json
 import random
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 
@@ -13,12 +15,24 @@ import grpc
 import pytest
 
 from collector.batch import Signal
+from collector.otlp.json import from_json
+from collector.otlp.protocol import PROTOCOLS
 from tests.contents import contents
-from tests.running import Collector, free_port
+from tests.running import CONFIG, Collector, free_port
 from tests.test_crash import Client, check
 
+Request = tuple[Signal, bytes]
+
 CORPUS = Path(__file__).parent / "corpus"
-REQUESTS = sorted({path.read_bytes() for path in (*CORPUS.glob("*/*/traces-*.pb"), *CORPUS.glob("decode/*.pb"))})
+
+
+def signal_of(path: Path) -> Signal:
+    """Return the signal of a request in the corpus, which its folder or its name tells."""
+    names = (path.parent.name, path.name.partition("-")[0])
+    return next((signal for signal in PROTOCOLS if signal in names), Signal.TRACES)
+
+
+REQUESTS: list[Request] = sorted({(signal_of(path), path.read_bytes()) for path in CORPUS.rglob("*.pb")})
 
 FIRST = """
 receivers:
@@ -32,8 +46,10 @@ service:
   telemetry: {{metrics: {{level: none}}}}
   pipelines:
     traces: {{receivers: [otlp], exporters: [%s]}}
+    metrics: {{receivers: [otlp], exporters: [%s]}}
+    logs: {{receivers: [otlp], exporters: [%s]}}
 """
-SECOND = FIRST % ("file", 'path: "otlp.bin"\n    format: proto', "file")
+SECOND = FIRST % ("file", "path: otlp.json", "file", "file", "file")
 WAYS = {
     "grpc": ("otlp", 'endpoint: "http://{dsn}"\n    compression: none', "grpc"),
     "grpc gzip in pieces": ("otlp_grpc", 'endpoint: "http://{dsn}"\n    max_request_size: 20000', "grpc"),
@@ -48,41 +64,52 @@ def chain(folder: Path, way: str, options: str, second: str = SECOND, protocol: 
         (folder / name).mkdir()
     last = Collector(folder / "second", config=second)
     port = last.grpc_port if protocol == "grpc" else last.http_port
-    first = Collector(folder / "first", f"localhost:{port}", "tests.dying", FIRST % (way, options, way))
+    first = Collector(folder / "first", f"localhost:{port}", "tests.dying", FIRST % (way, options, way, way, way))
     return first, last
 
 
 class Sender(Thread):
     """Sends its requests, each again and again until the collector says OK."""
 
-    def __init__(self, collector: Collector, requests: Sequence[bytes]) -> None:
+    def __init__(self, collector: Collector, requests: Sequence[Request]) -> None:
         super().__init__()
         self.collector, self.requests = collector, requests
         self.halt = Event()
 
     def run(self) -> None:
-        with self.collector.exporting() as export:
-            for data in self.requests:
+        with grpc.insecure_channel(f"localhost:{self.collector.grpc_port}") as channel:
+            for signal, data in self.requests:
+                export = channel.unary_unary(f"/{PROTOCOLS[signal].service}/Export")
                 while not self.halt.is_set():
                     try:
-                        export(data)
+                        export(data, timeout=10)
                     except grpc.RpcError:
                         time.sleep(0.01)
                     else:
                         break
 
 
-def messages(path: Path) -> list[bytes]:
-    """Return the messages of a file that the file exporter wrote."""
-    data, found = path.read_bytes(), []
-    while data:
-        size = int.from_bytes(data[:4])
-        found.append(data[4 : 4 + size])
-        data = data[4 + size :]
+def lines(path: Path) -> list[Request]:
+    """Return the requests in a file that the file exporter wrote."""
+    found = []
+    for line in path.read_bytes().splitlines():
+        [name] = json.loads(line)
+        signal = next(
+            signal
+            for signal, protocol in PROTOCOLS.items()
+            if name == protocol.request().DESCRIPTOR.fields[0].json_name
+        )
+        found.append((signal, from_json(signal, line)))
     return found
 
 
-def finish(first: Collector, last: Collector, way: str) -> list[bytes]:
+def everything(requests: Iterable[Request]) -> dict[Signal, Counter[bytes]]:
+    """Return the contents of the requests by signal."""
+    all_of = list(requests)
+    return {one: contents(one, [data for signal, data in all_of if signal is one]) for one in PROTOCOLS}
+
+
+def finish(first: Collector, last: Collector, way: str) -> list[Request]:
     """Stop both, in order, and return what the last one wrote."""
     for _ in range(600):
         if not first.waiting(way):
@@ -92,7 +119,7 @@ def finish(first: Collector, last: Collector, way: str) -> list[bytes]:
     assert last.stop() == 0, last.text
     assert first.waiting(way, "dead_letters") == 0, first.text
     assert not re.search(r"^[IWE]\d{4} ", first.text, re.M), "a library wrote into the log"
-    return messages(last.folder / "otlp.bin")
+    return lines(last.folder / "otlp.json")
 
 
 @pytest.mark.parametrize("name", ["grpc gzip in pieces", "http gzip"])
@@ -113,8 +140,7 @@ def test_everything_arrives_while_the_first_is_killed(tmp_path, name):
         sender.join(60)
         sender.halt.set()
 
-    arrived = finish(first, last, way)
-    assert contents(Signal.TRACES, arrived) == contents(Signal.TRACES, REQUESTS)
+    assert everything(finish(first, last, way)) == everything(REQUESTS)
 
 
 @pytest.mark.parametrize("name", ["grpc", "http zstd"])
@@ -123,21 +149,19 @@ def test_a_parcel_sent_again_after_a_crash_arrives_once(tmp_path, name):
     first, last = chain(tmp_path, way, options, protocol=protocol)
     last.start()
     first.start(DIE_AT="Journal.finish:before:1")
-    sender = Sender(first, REQUESTS[:60])
+    some = REQUESTS[:60] + REQUESTS[-40:]
+    sender = Sender(first, some)
     sender.start()
     assert first.wait() == -9, first.text
-    assert len(messages(last.folder / "otlp.bin")) > 0 or last.waiting("file")
+    assert last.waiting("file", "recent") > 0
     first.start()
     sender.join(60)
     sender.halt.set()
 
-    arrived = finish(first, last, way)
-    assert contents(Signal.TRACES, arrived) == contents(Signal.TRACES, REQUESTS[:60])
+    assert everything(finish(first, last, way)) == everything(some)
 
 
 def test_both_are_killed_and_clickhouse_has_everything_once(tmp_path):
-    from tests.running import CONFIG  # noqa: PLC0415
-
     chance = random.Random(3)
     first, last = chain(tmp_path, "otlp", 'endpoint: "http://{dsn}"', CONFIG)
     stop = Event()
@@ -169,7 +193,10 @@ receivers: {otlp: {protocols: {grpc: {endpoint: "localhost:%d"}}}}
 exporters: {otlp: {endpoint: "localhost:%d", tls: {insecure: true}}}
 service:
   telemetry: {metrics: {level: none}}
-  pipelines: {traces: {receivers: [otlp], exporters: [otlp]}}
+  pipelines:
+    traces: {receivers: [otlp], exporters: [otlp]}
+    metrics: {receivers: [otlp], exporters: [otlp]}
+    logs: {receivers: [otlp], exporters: [otlp]}
 """
 
 
@@ -194,4 +221,4 @@ def test_an_opentelemetry_collector_between_two_of_ours(tmp_path):
         finally:
             between.terminate()
     assert last.stop() == 0, last.text
-    assert contents(Signal.TRACES, messages(last.folder / "otlp.bin")) == contents(Signal.TRACES, REQUESTS)
+    assert everything(lines(last.folder / "otlp.json")) == everything(REQUESTS)
