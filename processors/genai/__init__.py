@@ -30,10 +30,10 @@ class GenaiProcessor(Processor):
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return the batch with current attributes on its spans."""
-        if batch.signal is not Signal.TRACES or not batch.rows:
+        if batch.signal is Signal.ROLLUPS or not batch.rows:
             return [batch]
         config: GenaiConfig = self.config
-        translated = translate(
+        translation = translate(
             batch, shipped_planner(), messages=config.messages, remove_originals=config.remove_originals
         )
-        return [translated]
+        return [translation.result()]

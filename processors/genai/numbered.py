@@ -161,8 +161,10 @@ class _Writer:
 
 def _form(pieces: Sequence[Piece]) -> _Form:
     drafts: defaultdict[str, defaultdict[int, list[tuple[Piece, int]]]] = defaultdict(lambda: defaultdict(list))
+    ranks = _ranks(pieces)
     for at, piece in enumerate(pieces):
-        drafts[piece.target][piece.message].append((piece, at))
+        if piece.rank == ranks[piece.target]:
+            drafts[piece.target][piece.message].append((piece, at))
     messages = {name: [_sketch(found) for _, found in sorted(numbered.items())] for name, numbered in drafts.items()}
     ends = [
         (piece.message, at)
@@ -170,6 +172,15 @@ def _form(pieces: Sequence[Piece]) -> _Form:
         if piece.target == OUTPUT_MESSAGES and piece.part == FINISH_REASON
     ]
     return _Form(messages, ends, any(piece.part != FINISH_REASON for piece in pieces))
+
+
+def _ranks(pieces: Sequence[Piece]) -> Mapping[str, int]:
+    """Return the form that speaks for each attribute: the first that says more than why an answer ended."""
+    silent = {(piece.target, piece.rank) for piece in pieces} - {
+        (piece.target, piece.rank) for piece in pieces if piece.part != FINISH_REASON
+    }
+    ordered = sorted(pieces, key=lambda piece: ((piece.target, piece.rank) in silent, piece.rank), reverse=True)
+    return {piece.target: piece.rank for piece in ordered}
 
 
 def _sketch(pieces: Sequence[tuple[Piece, int]]) -> _Sketch:

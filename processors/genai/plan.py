@@ -4,50 +4,66 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from processors.genai.table import TEXT_KINDS, Dialects, Piece, Target, shipped
+from processors.genai.grammar import ExclusiveRule, Kind, SpanRule
+from processors.genai.shipped import shipped
+from processors.genai.table import Dialects, Piece, Step
 
 OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+REQUEST_MODEL = "gen_ai.request.model"
+RESPONSE_MODEL = "gen_ai.response.model"
 INPUT = "gen_ai.usage.input_tokens"
 CACHE = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_write.input_tokens")
 FINISH_REASONS = "gen_ai.response.finish_reasons"
 FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 STREAM = "gen_ai.request.stream"
+ERROR_TYPE = "error.type"
+HTTP_STATUS = "http.response.status_code"
 REPORTED_INPUT = "genai_collector.reported.input_tokens"
 """What the reporter called its input where cached tokens had to be added; says too that they have been."""
+CALL = "genai_collector.call"
+"""Says that a span is a call of a model although it names none."""
+OWN_ERROR = "genai_collector.instrumentation_error"
+"""Says that what failed is not the call but who watched it."""
 
-_KEYS = frozenset({OPERATION, FINISH_REASONS, FIRST_CHUNK, STREAM})
+_TEXT_KEYS = (OPERATION, PROVIDER)
+_OTHER_KEYS = (REQUEST_MODEL, RESPONSE_MODEL, FINISH_REASONS, FIRST_CHUNK, STREAM, ERROR_TYPE, HTTP_STATUS, CALL)
+_OTHERS = (*_OTHER_KEYS, OWN_ERROR)
 _CACHE_KEYS = frozenset({INPUT, REPORTED_INPUT, *CACHE})
 _LONGEST = 16_384
 """Characters of the longest set of keys, or name of a scope, that is remembered."""
 
 
 class Work(NamedTuple):
-    """Is one of today's attributes and those of its older names that are present, best first."""
+    """Is one of today's attributes and the places present that may say it, best first."""
 
     name: str
-    target: Target
-    aliases: Sequence[str]
+    kind: Kind
+    steps: Sequence[Step]
+    unless_not: str
 
 
 class Plan(NamedTuple):
-    """Says what is to be done for spans that have certain keys.
+    """Says what is to be done for items that have certain keys.
 
-    *keys* are those present that matter, the first *texts* of them read as text; *pieces* are what numbered keys hold,
-    by the number of the key; *cached* tells whether tokens may have come from a cache.
+    *keys* are those present that matter: first *texts* of them that are read as short texts, then *heavy* ones of long
+    texts. *pieces* are what numbered keys hold, by the number of the key; *cached* tells whether tokens may have come
+    from a cache.
     """
 
     keys: Sequence[str]
     texts: int
+    heavy: int
     works: Sequence[Work]
     pieces: Mapping[int, Piece]
     cached: bool
 
 
 class ScopeRule(NamedTuple):
-    """Says what is known of one scope: operations by name of a span, and whether cached tokens are not in its input."""
+    """Says what is known of one scope: what its spans are by name, and who leaves cached tokens out of its input."""
 
-    operations: Mapping[str, str]
-    exclusive: bool
+    spans: Sequence[SpanRule]
+    exclusive: Sequence[ExclusiveRule]
 
 
 class Planner:
@@ -59,7 +75,7 @@ class Planner:
         self._remembered_rule = lru_cache(maxsize=256)(self._rule)
 
     def plan(self, names: Sequence[str], *, messages: bool) -> Plan:
-        """Return what to do for spans that have the distinct keys *names*, *messages* wanted or not."""
+        """Return what to do for items that have the distinct keys *names*, *messages* wanted or not."""
         short = sum(map(len, names)) <= _LONGEST
         return (self._remembered_plan if short else self._plan)(tuple(names), messages)
 
@@ -70,21 +86,35 @@ class Planner:
     def _plan(self, names: tuple[str, ...], messages: bool) -> Plan:
         present = frozenset(names)
         works = [
-            Work(name, target, [alias for alias in target.aliases if alias in present])
-            for name, target in self.table.targets_of(self.table.aliases & present).items()
+            self._work(name, present)
+            for name, target in self.table.targets_of(self.table.keys & present).items()
             if messages or not target.role
         ]
+        works.sort(key=lambda work: (work.name != OPERATION, bool(work.unless_not)))
         pieces = {code: piece for code, name in enumerate(names) if (piece := self.table.piece_of(name))}
-        wanted = {key for work in works for key in (work.name, *work.aliases)} | _KEYS
+        steps = [step for work in works for step in work.steps]
+        light = {step.key for step in steps if step.is_text and not step.is_heavy} | set(_TEXT_KEYS)
+        light |= {work.name for work in works if any(step.word or step.own for step in work.steps)}
+        light |= {key for step in steps for key in (*step.origin.where, *step.origin.unless)}
+        heavy = {step.key for step in steps if step.is_heavy} - light
+        wanted = {key for work in works for key in (work.name, *(step.key for step in work.steps))} | set(_OTHERS)
+        wanted |= {rule.having for rule in self.table.spans} | self.table.event_targets
         cached = any(name in wanted or name in present for name in CACHE)
-        wanted |= _CACHE_KEYS if cached else frozenset()
-        wanted |= self.table.messages.keys() if pieces else frozenset()
-        told = {key for work in works if work.target.kind in TEXT_KINDS for key in (work.name, *work.aliases)} & present
-        others = (wanted & present) - told
-        return Plan([*sorted(told), *sorted(others)], len(told), works, pieces, cached)
+        if cached:
+            wanted |= _CACHE_KEYS | {key for rule in self.table.exclusive for key in (*rule.having, *rule.lacking)}
+            heavy |= {rule.equal.partition("#")[0] for rule in self.table.exclusive} - light
+        wanted |= set(self.table.message_targets) if pieces else frozenset()
+        light, heavy = light & present, heavy & present
+        keys = [*sorted(light), *sorted(heavy), *sorted((wanted & present) - light - heavy)]
+        return Plan(keys, len(light), len(heavy), works, pieces, cached)
+
+    def _work(self, name: str, present: frozenset[str]) -> Work:
+        target = self.table.attributes[name]
+        steps = [step for step in self.table.steps_of(name) if step.key in present]
+        return Work(name, target.kind or Kind.TEXT, steps, target.unless_not)
 
     def _rule(self, scope: str) -> ScopeRule:
-        return ScopeRule(self.table.rules_of(scope), self.table.is_exclusive(scope))
+        return ScopeRule(self.table.rules_of(scope), self.table.exclusive_rules_of(scope))
 
 
 @lru_cache(maxsize=1)

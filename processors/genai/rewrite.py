@@ -33,6 +33,11 @@ class Addition(NamedTuple):
     values: pa.Array | Sequence[Any]
     choice: Rows
 
+    @property
+    def words(self) -> Sequence[Any]:
+        """The values as Python's."""
+        return self.values.to_pylist() if isinstance(self.values, pa.Array) else self.values
+
 
 class _Layout(NamedTuple):
     """Says what the changed *rows* hold: in *order* the positions of old attributes, -1 in the *slots* of additions.

@@ -1,152 +1,210 @@
-"""The table of dialects: what `dialects.yaml` says, checked once and laid out for looking up."""
+"""The table of dialects: what the YAML files beside it and the user's own say, laid out for looking up."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
+import pyarrow as pa
 
+from processors.genai.grammar import (
+    Dialect,
+    ExclusiveRule,
+    Failures,
+    Kind,
+    MessageRule,
+    Origin,
+    SpanRule,
+    Target,
+    Words,
+)
 
-class Kind(StrEnum):
-    """Names how an attribute's value is read; `dialects.yaml` explains each."""
-
-    COUNT = "count"
-    TEXT = "text"
-    TEXTS = "texts"
-    FLAG = "flag"
-    SECONDS = "seconds"
-    HOST = "host"
-    PORT = "port"
-    MESSAGES = "messages"
-
-
-TEXT_KINDS = frozenset(Kind) - {Kind.COUNT, Kind.SECONDS}
+TEXT_KINDS = frozenset(Kind) - {Kind.COUNT, Kind.SECONDS, Kind.NUMBER, Kind.COST}
 """The kinds that are read from text, at least where it is written so."""
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class Step(NamedTuple):
+    """Is one place to look for the value of one attribute of today.
 
+    *key* is the attribute, *path* where in its JSON (None: it is no JSON). *word* gives today's word for a text, None
+    stands for the text itself. *own* tells that it is today's attribute itself; *general* that others than those who
+    write of model calls use the key too; *spent* that nothing is left in the key once it was read.
+    """
 
-class Target(_Row):
-    """Says where one of today's attributes comes from when a span does not have it."""
-
+    key: str
+    path: tuple[str, ...] | None
     kind: Kind
-    aliases: tuple[str, ...] = Field(alias="from")
-    values: Mapping[str, str] = {}
-    closed: bool = False
-    ignored: frozenset[str] = frozenset()
-    factor: float = 1.0
-    partial: bool = False
-    role: str = ""
-
-    def speaks(self, text: str) -> bool:
-        """Tell whether *text* says something."""
-        return bool(text) and text.lower() not in self.ignored
-
-    def value_of(self, text: str) -> str | None:
-        """Return today's word for *text*, or None when it says nothing."""
-        if not self.speaks(text):
-            return None
-        return self.values.get(text.lower(), None if self.closed else text)
-
-    @cached_property
-    def is_plain(self) -> bool:
-        """Tell whether today's word is the old one, whatever it is."""
-        return not (self.values or self.closed or self.ignored)
-
-
-class SpanRule(_Row):
-    """Names the operation of the spans that one scope (a glob) gives one name."""
-
-    scope: str
-    name: str
-    operation: str
-
-
-class MessageRule(_Row):
-    """Says which numbered attributes hold the messages of one attribute of today."""
-
-    prefix: str
+    word: Words | None
+    factor: float
+    ignored: pa.StringArray | None
     role: str
-    fields: Mapping[str, str]
+    own: bool
+    general: bool
+    spent: bool
+    origin: Origin
+
+    def __str__(self) -> str:
+        """Return the rule as a reader of the table would find it."""
+        origin = self.origin
+        told = [origin.key]
+        told += [f"in scope {origin.scope}"] if origin.scope else []
+        told += [f"where {key} is {value}" for key, value in origin.where.items()]
+        told += [f"unless {key} is {value}" for key, value in origin.unless.items()]
+        if origin.failed is not None:
+            told.append("of spans that failed" if origin.failed else "of spans that did not fail")
+        told += [f"times {origin.factor:g}"] if origin.factor != 1 else []
+        return ", ".join(told)
+
+    @property
+    def is_text(self) -> bool:
+        """Tell whether texts are looked at there, and not only copied."""
+        return self.path is not None or (self.kind in TEXT_KINDS and not self.is_copied)
+
+    @property
+    def is_copied(self) -> bool:
+        """Tell whether a text there is taken as it is."""
+        return self.kind is Kind.TEXT and self.word is None and self.path is None
+
+    @property
+    def is_heavy(self) -> bool:
+        """Tell whether the texts there are long, and differ from span to span."""
+        return self.path is not None or self.kind is Kind.MESSAGES
 
 
 class Piece(NamedTuple):
-    """Is what one numbered key holds: message *message* of *target*, its *part* (a tool call has a number)."""
+    """Is what one numbered key holds: message *message* of *target*, its *part* (*call* numbers what repeats in it).
+
+    *rank* is that of its form: where a span has several, the first speaks.
+    """
 
     target: str
     message: int
     part: str
     call: int
+    rank: int = 0
 
 
-class Dialects(_Row):
-    """Is the whole table."""
+class EventRule(NamedTuple):
+    """Says that the events of one name hold in *key* what *target* wants."""
 
-    attributes: Mapping[str, Target]
-    spans: tuple[SpanRule, ...]
-    messages: Mapping[str, MessageRule]
-    chunk_events: frozenset[str]
-    exclusive_input_scopes: tuple[str, ...]
+    target: str
+    key: str
 
-    @cached_property
-    def aliases(self) -> frozenset[str]:
-        """Every old name."""
-        return frozenset(self._targets)
+
+class Dialects:
+    """Is the whole table, made of several files: earlier ones win."""
+
+    def __init__(self, parts: Sequence[Dialect]) -> None:
+        self.attributes: Mapping[str, Target] = _merged(parts)
+        self.spans: Sequence[SpanRule] = [rule for part in parts for rule in part.spans]
+        self.messages: Sequence[MessageRule] = [rule for part in parts for rule in part.messages]
+        self.chunk_events = frozenset(name for part in parts for name in part.chunk_events)
+        self.exclusive: Sequence[ExclusiveRule] = [rule for part in parts for rule in part.exclusive_input]
+        self.general = frozenset(key for part in parts for key in part.general)
+        self.calls = frozenset(name for part in parts for name in part.calls)
+        self.failure_of = Failures([rule for part in parts for rule in part.failures])
+        self.watchers = [rule for part in parts for rule in part.watchers]
+        self.models = [rule for part in parts for rule in part.models]
+        self._steps = {name: tuple(self._laid_out(name, target)) for name, target in self.attributes.items()}
+
+    def steps_of(self, name: str) -> Sequence[Step]:
+        """Return where to look for the attribute *name*, best first."""
+        return self._steps[name]
+
+    def _laid_out(self, name: str, target: Target) -> Iterable[Step]:
+        for origin in target.origins:
+            kind = Kind.MOMENT if origin.moment else target.kind or Kind.TEXT
+            values = origin.values or target.values
+            closed = bool(origin.values) or target.closed
+            plain = not (values or closed or origin.host)
+            word = None if plain else Words(values, target.ignored, closed=closed, host=origin.host)
+            word = self.failure_of if origin.failure else word
+            key, path = origin.place
+            general = key in self.general
+            spent = path is None and not (general or origin.host or origin.moment or origin.failure or target.partial)
+            spent = spent and key not in self.attributes
+            ignored = pa.array(sorted(target.ignored), pa.string()) if target.ignored else None
+            own = key == name
+            yield Step(key, path, kind, word, origin.factor, ignored, target.role, own, general, spent, origin)
 
     @cached_property
     def _targets(self) -> Mapping[str, Sequence[str]]:
         names: defaultdict[str, list[str]] = defaultdict(list)
-        for name, target in self.attributes.items():
-            for alias in target.aliases:
-                names[alias].append(name)
+        for name, steps in self._steps.items():
+            for key in dict.fromkeys(step.key for step in steps):
+                names[key].append(name)
         return names
 
-    def targets_of(self, aliases: Iterable[str]) -> dict[str, Target]:
-        """Return those of today's attributes that any of *aliases* stands for, in the order of the table."""
-        found = {name for alias in aliases for name in self._targets[alias]}
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Every name that something is read from."""
+        return frozenset(self._targets)
+
+    def targets_of(self, keys: Iterable[str]) -> dict[str, Target]:
+        """Return those of today's attributes that are read from any of *keys*, in the order of the table."""
+        found = {name for key in keys for name in self._targets.get(key, ())}
         return {name: target for name, target in self.attributes.items() if name in found}
 
     @cached_property
-    def _prefixes(self) -> tuple[str, ...]:
-        return tuple(f"{prefix}." for prefix in self._pieces)
+    def events(self) -> Mapping[str, Sequence[EventRule]]:
+        """What events hold, by their name."""
+        rules: defaultdict[str, list[EventRule]] = defaultdict(list)
+        for name, target in self.attributes.items():
+            for event in target.events:
+                rules[event.name].append(EventRule(name, event.key))
+        return rules
 
     @cached_property
-    def _pieces(self) -> Mapping[str, tuple[str, MessageRule]]:
-        return {rule.prefix: (name, rule) for name, rule in self.messages.items()}
+    def event_targets(self) -> frozenset[str]:
+        """Today's attributes that events may hold."""
+        return frozenset(name for name, target in self.attributes.items() if target.events)
+
+    @cached_property
+    def _prefixes(self) -> tuple[str, ...]:
+        return tuple(f"{rule.prefix}." for rule in self.messages)
 
     def piece_of(self, key: str) -> Piece | None:
         """Return what the numbered attribute *key* holds, or None when it is none."""
         if not key.startswith(self._prefixes):
             return None
-        for prefix, (target, rule) in self._pieces.items():
-            steps = _steps(key, prefix)
+        for rank, rule in enumerate(self.messages):
+            steps = _steps(key, rule.prefix)
             part = steps and rule.fields.get(steps.path)
             if steps and part:
-                return Piece(target, steps.message, part, steps.call)
+                return Piece(rule.target, steps.message, part, steps.call, rank)
         return None
 
-    def rules_of(self, scope: str) -> Mapping[str, str]:
-        """Return the operations of the span names that *scope* is known for."""
-        return {rule.name: rule.operation for rule in self.spans if fnmatchcase(scope, rule.scope)}
+    def role_of(self, target: str) -> str:
+        """Return who speaks in the messages of *target* where nothing says so."""
+        return next(rule.role for rule in self.messages if rule.target == target)
 
-    def is_exclusive(self, scope: str) -> bool:
-        """Tell whether *scope* leaves cached tokens out of its input tokens."""
-        return any(fnmatchcase(scope, pattern) for pattern in self.exclusive_input_scopes)
+    @cached_property
+    def message_targets(self) -> Sequence[str]:
+        """The attributes that numbered ones are put together in."""
+        return list(dict.fromkeys(rule.target for rule in self.messages))
+
+    def rules_of(self, scope: str) -> Sequence[SpanRule]:
+        """Return the rules for the names of spans that *scope* is known for."""
+        return [rule for rule in self.spans if fnmatchcase(scope, rule.scope)]
+
+    def folders_of(self, scope: str) -> Sequence[str]:
+        """Return the folders of the code that writes spans of *scope*, where its own failures look like a call's."""
+        return [rule.folder for rule in self.watchers if fnmatchcase(scope, rule.scope)]
+
+    def exclusive_rules_of(self, scope: str) -> Sequence[ExclusiveRule]:
+        """Return the rules by which *scope* may leave cached tokens out of its input tokens."""
+        return [rule for rule in self.exclusive if fnmatchcase(scope, rule.scope)]
 
 
-@lru_cache(maxsize=1)
-def shipped() -> Dialects:
-    """Return the table that comes with the package."""
-    text = Path(__file__).with_name("dialects.yaml").read_text(encoding="utf-8")
-    return Dialects.model_validate(yaml.safe_load(text))
+def _merged(parts: Sequence[Dialect]) -> dict[str, Target]:
+    """Return the attributes of all *parts*; what earlier ones say comes before what later ones do."""
+    found: dict[str, Target] = {}
+    for part in reversed(parts):
+        for name, target in part.attributes.items():
+            found[name] = target.over(found[name]) if name in found else target
+    return {name: target for name, target in found.items() if target.kind is not None}
 
 
 class _Steps(NamedTuple):

@@ -1,230 +1,204 @@
-"""Giving the spans of one batch today's attributes.
+"""Giving the items of one batch today's attributes.
 
     1. what a span is         from its scope and name, where the table knows them
-    2. attributes             from their older names
-    3. messages               from attributes numbered per message, finish reasons too
-    4. the wait for a stream  from the events that mark its pieces
+    2. messages               from attributes numbered per message, finish reasons too
+    3. attributes             from their older names, and today's values in place of older ones
+    4. events                 the wait for a stream, messages, what failed
     5. the input total        with the cached tokens in it, whoever counted
 
-A batch in which nothing is to be added is returned as it is.
+Log records and metric points have attributes only. A batch in which nothing is to be added is returned as it is.
 """
 
-from collections.abc import Collection, Sequence
-from functools import cache, cached_property
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from collector.attributes import Attributes, Positions, attributes_of
-from collector.batch import Batch
+from collector.attributes import Positions, attributes_of
+from collector.batch import Batch, Signal
+from processors.genai.exclusive import complete_input
+from processors.genai.failures import name_failures
+from processors.genai.grammar import Kind, Words
 from processors.genai.numbered import Numbered
-from processors.genai.plan import (
-    CACHE,
-    FINISH_REASONS,
-    FIRST_CHUNK,
-    INPUT,
-    OPERATION,
-    REPORTED_INPUT,
-    STREAM,
-    Plan,
-    Planner,
-    Work,
-)
-from processors.genai.rewrite import Addition, Rows, rewrite
-from processors.genai.values import MEMBER, Reading, Source, Texts, array_of, read, usable
-
-_LARGEST = 2**60
-"""Sums of three counts up to this stay within 64 bits."""
+from processors.genai.plan import CALL, FINISH_REASONS, OPERATION, REQUEST_MODEL, RESPONSE_MODEL, Planner, Work
+from processors.genai.rewrite import Rows
+from processors.genai.spanevents import read_events
+from processors.genai.spannames import name_operations
+from processors.genai.table import Step
+from processors.genai.translation import Mask, Translation
+from processors.genai.values import MEMBER, Reading, array_of, read, respelled, usable
 
 
-class Translation:
-    """Gathers what the spans of one batch get and lose; only the keys of the *plan* can be asked for."""
-
-    def __init__(self, batch: Batch, plan: Plan, *, remove_originals: bool) -> None:
-        self.batch = batch
-        self.attributes: Attributes = attributes_of(batch)
-        self.additions: dict[str, list[Addition]] = {}
-        self.dropped: list[Positions] = []
-        self.removes_originals = remove_originals
-        self._nowhere: Positions = np.full(self.attributes.count, -1, dtype=np.int64)
-        self._lines = {key: line for line, key in enumerate(plan.keys)}
-        self._texts = plan.texts
-        self._found = self.attributes.locate(plan.keys)
-
-    def positions(self, key: str) -> Positions:
-        """Return where each row has *key*, -1 where it has not."""
-        return self._found[self._lines[key]] if key in self._lines else self._nowhere
-
-    def missing(self, key: str) -> npt.NDArray[np.bool_]:
-        """Tell which rows have no *key*, neither from the span nor added."""
-        missing = self.positions(key) < 0
-        for addition in self.additions.get(key, ()):
-            missing[addition.rows] = False
-        return missing
-
-    @cached_property
-    def source(self) -> Source:
-        """Where values are read."""
-        told = self._found[: self._texts]
-        return Source(self.attributes, Texts(self.attributes, told[told >= 0]))
-
-    def add(self, key: str, member: str, rows: Rows, told: Reading) -> None:
-        """Give *rows* the attribute *key*; rows of which nothing was read get nothing."""
-        values, choice = told
-        if choice.min(initial=0) < 0:
-            valid = choice >= 0
-            rows, choice = rows[valid], choice[valid]
-        if len(rows):
-            self.additions.setdefault(key, []).append(Addition(key, rows, member, values, choice))
-
-    def add_each(self, key: str, member: str, rows: Rows, values: pa.Array) -> None:
-        """Give each of *rows* its own of the *values* as the attribute *key*."""
-        self.add(key, member, rows, Reading(values, np.arange(len(rows))))
-
-    def withdraw(self, key: str, rows: Rows) -> None:
-        """Take back what was added to *rows* as *key*."""
-        for addition in self.additions.pop(key, []):
-            kept = ~np.isin(addition.rows, rows)
-            self.add(key, addition.member, addition.rows[kept], Reading(addition.values, addition.choice[kept]))
-
-    def result(self) -> Batch:
-        """Return the batch with everything gathered."""
-        dropped = np.unique(np.concatenate(self.dropped)) if self.dropped else self._nowhere[:0]
-        additions = [addition for added in self.additions.values() for addition in added]
-        if not additions and not len(dropped):
-            return self.batch
-        main = self.batch.main
-        field = main.schema.field("attributes")
-        lists = rewrite(self.attributes, additions, dropped, field.type)
-        return self.batch.with_main(main.set_column(main.schema.get_field_index("attributes"), field, lists))
-
-
-def translate(batch: Batch, planner: Planner, *, messages: bool, remove_originals: bool) -> Batch:
-    """Return *batch* with today's attributes on its spans, or *batch* itself when they are there already."""
+def translate(
+    batch: Batch, planner: Planner, *, messages: bool, remove_originals: bool, explained: bool = False
+) -> Translation:
+    """Return *batch* with what is to become of its attributes."""
     plan = planner.plan(attributes_of(batch).names, messages=messages)
-    translation = Translation(batch, plan, remove_originals=remove_originals)
-    _name_operations(translation, planner)
-    for work in plan.works:
-        _rename(translation, work)
+    translation = Translation(batch, plan, remove_originals=remove_originals, explained=explained)
+    if batch.signal is Signal.TRACES:
+        name_operations(translation, planner)
     if plan.pieces:
         _add_numbered(translation, planner, Numbered(translation.attributes, plan.pieces), messages=messages)
-    _time_first_chunks(translation, planner.table.chunk_events)
-    if plan.cached:
-        _complete_input(translation, planner)
-    return translation.result()
-
-
-def _name_operations(translation: Translation, planner: Planner) -> None:
-    """Add the operation to the spans that are known by scope and name."""
-    batch = translation.batch
-    names = batch.tables["scopes"].column("name").to_pylist()
-    known = {number: rules for number, name in enumerate(names) if (rules := planner.rule(name).operations)}
-    missing = translation.missing(OPERATION) if known else None
-    if missing is None or not missing.any():
-        return
-    scopes, spans = np.asarray(batch.main.column("scope")), batch.main.column("name")
-    for number, rules in known.items():
-        for span, operation in rules.items():
-            rows = np.flatnonzero(missing & (scopes == number) & np.asarray(pc.equal(spans, span)))
-            told = Reading([operation], np.zeros(len(rows), dtype=np.int64))
-            translation.add(OPERATION, "string_value", rows, told)
+    for work in plan.works:
+        _rename(translation, work)
+    if batch.signal is Signal.TRACES:
+        read_events(translation, planner.table, messages=messages)
+        name_failures(translation, planner.table)
+        _mark_calls(translation, planner)
+        if plan.cached:
+            complete_input(translation, planner)
+    return translation
 
 
 def _rename(translation: Translation, work: Work) -> None:
-    """Add an attribute to the rows that lack it, from the first older name whose value is valid."""
-    name, target = work.name, work.target
-    present = translation.positions(name)
-    missing = translation.missing(name)
-    aliases = [translation.positions(alias) for alias in work.aliases]
-    invalid = _invalid(translation, work, present, aliases)
-    missing[invalid] = True
-    for positions in aliases:
-        rows = np.flatnonzero(missing & (positions >= 0))
-        if len(rows):
-            told = read(translation.source, positions[rows], target)
-            translation.add(name, MEMBER[target.kind], rows, told)
-            missing[rows] = told.choice < 0
-    if len(invalid):
-        translation.dropped.append(present[invalid[~missing[invalid]]])
-    if translation.removes_originals and not target.partial:
-        translation.dropped.extend(positions[(positions >= 0) & ~missing] for positions in aliases)
+    """Give an attribute to the rows that lack it, from the first place that holds a valid value."""
+    present = translation.positions(work.name)
+    owns = any(step.own for step in work.steps)
+    open_rows = np.ones(len(present), dtype=bool) if owns else (present < 0) | _unusable(translation, work, present)
+    for addition in translation.additions.get(work.name, ()):
+        open_rows[addition.rows] = False
+    if work.unless_not:
+        open_rows &= ~_false(translation, work.unless_not)
+    for step in work.steps:
+        if not step.own:
+            _take(translation, work, step, open_rows)
+        elif open_rows.any():
+            _respell(translation, work, step, open_rows)
+    if translation.removes_originals:
+        _drop_spent(translation, work, open_rows)
 
 
-def _invalid(translation: Translation, work: Work, present: Positions, aliases: Sequence[Positions]) -> Rows:
-    """Return the rows whose value under today's name says nothing, where an older name may."""
-    if present.max(initial=-1) < 0:
-        return present[:0]
-    doubtful = np.flatnonzero((present >= 0) & np.logical_or.reduce([positions >= 0 for positions in aliases]))
-    return doubtful[~usable(translation.source, present[doubtful], work.target)] if len(doubtful) else doubtful
+def _drop_spent(translation: Translation, work: Work, open_rows: Mask) -> None:
+    """Drop the older names where today's says the same now."""
+    for step in work.steps:
+        if step.spent:
+            positions, where = translation.positions(step.key), translation.where(step)
+            told = (positions >= 0) & ~open_rows
+            translation.dropped.append(positions[told if where is None else told & where])
+
+
+def _take(translation: Translation, work: Work, step: Step, open_rows: Mask) -> None:
+    """Read one place; *open_rows*, those that still want a value, are closed where one is found."""
+    positions = translation.positions(step.key)
+    candidates = open_rows & (positions >= 0)
+    if not candidates.any():
+        return
+    where = translation.where(step)
+    rows = np.flatnonzero(candidates if where is None else candidates & where)
+    if not len(rows):
+        return
+    told = read(translation.source(step.key), positions[rows], step)
+    if step.kind is Kind.MOMENT:
+        told = _since_start(translation, rows, told)
+    found = told.choice >= 0
+    rows, told = rows[found], Reading(told.values, told.choice[found])
+    open_rows[rows] = False
+    new = _unlike(translation, work, rows, told)
+    rows, told = rows[new], Reading(told.values, told.choice[new])
+    own = translation.positions(work.name)[rows]
+    if len(rows) and own.max() >= 0:
+        translation.replace(work.name, MEMBER[work.kind], rows[own >= 0])
+    translation.add(work.name, MEMBER[work.kind], rows, told, _why(translation, step))
+
+
+def _unlike(translation: Translation, work: Work, rows: Rows, told: Reading) -> Mask:
+    """Tell which of the *told* texts are other than what the rows have under today's name."""
+    present = translation.positions(work.name)[rows]
+    if not len(rows) or present.max() < 0 or work.kind is not Kind.TEXT or not isinstance(told.values, list):
+        return np.ones(len(rows), dtype=bool)
+    texts = translation.source(work.name).texts
+    codes = np.array([texts.numbers.get(value, -2) for value in told.values])
+    unlike: Mask = (present < 0) | (texts.codes(present) != codes[told.choice])
+    return unlike
+
+
+def _respell(translation: Translation, work: Work, step: Step, open_rows: Mask) -> None:
+    """Keep the usable values that are there under today's name, in today's spelling."""
+    present = translation.positions(work.name)
+    rows = np.flatnonzero(open_rows & (present >= 0))
+    if not len(rows):
+        return
+    source = translation.source(work.name)
+    rows = rows[usable(source, present[rows], step)]
+    open_rows[rows] = False
+    where = translation.where(step)
+    rows = rows if where is None else rows[where[rows]]
+    told = respelled(source, present[rows], step)
+    changed = told.choice >= 0
+    if changed.any():
+        rows = rows[changed]
+        translation.replace(work.name, MEMBER[work.kind], rows)
+        new = Reading(told.values, told.choice[changed])
+        translation.add(work.name, MEMBER[work.kind], rows, new, _why(translation, step))
+
+
+def _unusable(translation: Translation, work: Work, present: Positions) -> Mask:
+    """Tell which rows have a value under today's name that says nothing, where an older name may."""
+    found = np.zeros(len(present), dtype=bool)
+    if present.max(initial=-1) >= 0:
+        others = np.logical_or.reduce([translation.positions(step.key) >= 0 for step in work.steps])
+        doubtful = np.flatnonzero((present >= 0) & others)
+        if len(doubtful):
+            found[doubtful] = ~usable(translation.source(work.name), present[doubtful], work.steps[0])
+    return found
+
+
+def _false(translation: Translation, flag: str) -> Mask:
+    """Tell which rows say false as *flag*."""
+    positions = translation.positions(flag)
+    flags = np.asarray(translation.attributes.booleans(positions).fill_null(True))
+    for addition in translation.additions.get(flag, ()):
+        flags = flags.copy()
+        flags[addition.rows] = np.array(addition.words, dtype=bool)[addition.choice]
+    said: Mask = np.logical_not(flags)
+    return said
+
+
+def _since_start(translation: Translation, rows: Rows, told: Reading) -> Reading:
+    """Return moments, nanoseconds since 1970, as seconds since the start of the spans; earlier ones say nothing."""
+    if translation.batch.signal is not Signal.TRACES or not len(told.values):
+        return Reading(told.values, np.full(len(rows), -1))
+    starts = np.asarray(translation.batch.main.column("start_time_unix_nano"))[rows].astype(np.int64)
+    waits = (np.array(told.values, dtype=np.int64)[told.choice] - starts) / 1e9
+    valid = (told.choice >= 0) & (waits >= 0)
+    return Reading(pa.array(waits), np.where(valid, np.arange(len(rows)), -1))
 
 
 def _add_numbered(translation: Translation, planner: Planner, numbered: Numbered, *, messages: bool) -> None:
     """Add why the answers of a completion ended, and the messages that are spread over numbered attributes."""
     table = planner.table
-    word = cache(table.attributes[FINISH_REASONS].value_of)
+    word = cache(_finish_word(table.steps_of(FINISH_REASONS)))
     reasons = numbered.reasons(word, translation.missing(FINISH_REASONS))
     lists = pa.array([array_of(told) for told in reasons.values()], pa.binary())
-    translation.add_each(FINISH_REASONS, "array_value", np.array(list(reasons), dtype=np.int64), lists)
+    rows = np.array(list(reasons), dtype=np.int64)
+    translation.add_each(FINISH_REASONS, "array_value", rows, lists, "numbered attributes")
     if messages:
-        for name, rule in table.messages.items():
-            texts = numbered.messages(name, rule.role, word, translation.missing(name))
+        for name in table.message_targets:
+            texts = numbered.messages(name, table.role_of(name), word, translation.missing(name))
             rows = np.array(list(texts), dtype=np.int64)
-            translation.add_each(name, "string_value", rows, pa.array(list(texts.values()), pa.string()))
+            values = pa.array(list(texts.values()), pa.string())
+            translation.add_each(name, "string_value", rows, values, "numbered attributes")
     if translation.removes_originals:
         translation.dropped.append(numbered.positions(messages=messages))
 
 
-def _time_first_chunks(translation: Translation, chunk_events: Collection[str]) -> None:
-    """Add how long a streamed answer was waited for, from the first event that marks a piece of it."""
-    main = translation.batch.main
-    events: pa.ListArray = main.column("events")
-    if not len(events.values):
-        return
-    offsets = np.asarray(events.offsets)
-    told = events.values.slice(offsets[0], offsets[-1] - offsets[0])
-    hits = np.flatnonzero(np.asarray(pc.is_in(told.field("name"), value_set=pa.array(chunk_events))))
-    if not len(hits):
-        return
-    owners = np.searchsorted(offsets[1:] - offsets[0], hits, side="right")
-    times = np.asarray(told.field("time_unix_nano"))[hits]
-    rows, firsts = np.unique(owners, return_index=True)
-    starts = np.asarray(main.column("start_time_unix_nano"))[rows]
-    first = np.minimum.reduceat(times, firsts)
-    late = first >= starts
-    rows, seconds = rows[late], (first - starts)[late] / 1e9
-    timed = translation.missing(FIRST_CHUNK)[rows]
-    translation.add_each(FIRST_CHUNK, "double_value", rows[timed], pa.array(seconds[timed]))
-    streams = rows[translation.missing(STREAM)[rows]]
-    translation.add_each(STREAM, "bool_value", streams, pa.repeat(True, len(streams)))
+def _finish_word(steps: Sequence[Step]) -> Words:
+    return next(step.word for step in steps if step.own and step.word)
 
 
-def _complete_input(translation: Translation, planner: Planner) -> None:
-    """Add the cached tokens to the input of those who leave them out, and keep the number they reported."""
-    reported, read_tokens, written = _counts(translation, (INPUT, *CACHE))
-    cached = np.maximum(read_tokens, 0) + np.maximum(written, 0)
-    exclusive = cached > reported
-    scopes = translation.batch.tables["scopes"].column("name").to_pylist()
-    listed = [planner.rule(scope).exclusive for scope in scopes]
-    if any(listed):
-        exclusive |= np.array(listed)[np.asarray(translation.batch.main.column("scope"))] & (cached > 0)
-    exclusive &= reported >= 0
-    if not exclusive.any():
-        return
-    rows = np.flatnonzero(exclusive & translation.missing(REPORTED_INPUT))
-    present = translation.positions(INPUT)[rows]
-    translation.dropped.append(present[present >= 0])
-    translation.withdraw(INPUT, rows)
-    translation.add_each(INPUT, "int_value", rows, pa.array(reported[rows] + cached[rows]))
-    translation.add_each(REPORTED_INPUT, "int_value", rows, pa.array(reported[rows]))
+def _mark_calls(translation: Translation, planner: Planner) -> None:
+    """Mark the spans that their reporter calls a model call, though not in today's words, and that name no model."""
+    calls, lacking = planner.table.calls, None
+    for addition in translation.additions.get(OPERATION, ()):
+        called = np.array([word in calls for word in addition.words])[addition.choice]
+        if lacking is None:
+            lacking = translation.missing(REQUEST_MODEL) & translation.missing(RESPONSE_MODEL)
+            lacking &= (translation.positions(OPERATION) < 0) & translation.missing(CALL)
+        rows = addition.rows[called & lacking[addition.rows]]
+        translation.add_one(CALL, "bool_value", rows, True, "a call of a model that names none")
 
 
-def _counts(translation: Translation, names: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return the counts each row has now under *names*, shape (names, rows), -1 where none can be used."""
-    counts = translation.attributes.naturals(np.array([translation.positions(name) for name in names]))
-    for line, name in enumerate(names):
-        for addition in translation.additions.get(name, ()):
-            counts[line, addition.rows] = np.asarray(addition.values)[addition.choice]
-    counts[counts > _LARGEST] = -1
-    return counts
+def _why(translation: Translation, step: Step) -> str:
+    """Return the rule that *step* is, where somebody wants to know."""
+    return "" if translation.told is None else str(step)

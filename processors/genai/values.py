@@ -1,10 +1,10 @@
 """Reading a value as its kind says: null where the span says nothing that can be used."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from datetime import datetime
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +13,21 @@ import pyarrow.compute as pc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
 from collector.attributes import Attributes, Positions, optional
-from processors.genai.messages import convert
-from processors.genai.table import Kind, Target
+from processors.genai.documents import at, document, is_unicode
+from processors.genai.grammar import Kind, address
+from processors.genai.messages import convert, convert_value
+from processors.genai.table import Step
 
 MEMBER: Mapping[Kind, str] = MappingProxyType(
     {
         Kind.COUNT: "int_value",
+        Kind.NUMBER: "double_value",
+        Kind.COST: "double_value",
         Kind.TEXT: "string_value",
         Kind.TEXTS: "array_value",
         Kind.FLAG: "bool_value",
         Kind.SECONDS: "double_value",
+        Kind.MOMENT: "double_value",
         Kind.HOST: "string_value",
         Kind.PORT: "int_value",
         Kind.MESSAGES: "string_value",
@@ -31,6 +36,7 @@ MEMBER: Mapping[Kind, str] = MappingProxyType(
 """The member of `collector.schema.ANY_VALUE` that each kind is written as."""
 
 _FLAGS = {"true": True, "false": False}
+_MOST = 2.0**63
 
 
 class Reading(NamedTuple):
@@ -46,23 +52,44 @@ class Texts:
     def __init__(self, attributes: Attributes, positions: Positions) -> None:
         encoded = attributes.strings(positions).dictionary_encode()
         indices = encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices
-        self.own: pa.StringArray = attributes.members["string_value"]
-        self._words: list[str] = encoded.dictionary.to_pylist()
+        self.words: list[str] = encoded.dictionary.to_pylist()
         self._codes = np.full(len(attributes.flat), -1, dtype=np.int32)
         self._codes[positions] = np.asarray(indices)
-        self._full = np.array([*map(bool, self._words), False])
+        self._documents: dict[int, Any] = {}
 
-    def full(self, positions: Positions) -> npt.NDArray[np.bool_]:
-        """Tell at which *positions* there is a text that is not empty."""
-        return self._full[self._codes[positions]]
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """The number in `words` of each."""
+        return {word: number for number, word in enumerate(self.words)}
+
+    def codes(self, positions: Positions) -> npt.NDArray[np.int32]:
+        """Return the number in `words` of each text, -1 for what is none."""
+        return self._codes[positions]
 
     def mapped(self, positions: Positions, new: Callable[[str], Any]) -> Reading:
         """Return ``new(text)`` for each text, asked once per distinct one; what is no text gives nothing."""
+        return self._looked_up(positions, lambda code: new(self.words[code]))
+
+    def picked(self, positions: Positions, path: Sequence[str], new: Callable[[Any], Any]) -> Reading:
+        """Return ``new(value)`` for what stands at *path* in the document that each text is."""
+
+        def value(code: int) -> Any:
+            if code not in self._documents:
+                self._documents[code] = document(self.words[code])
+            found = at(self._documents[code], path)
+            return None if found is None else new(found)
+
+        return self._looked_up(positions, value)
+
+    def _looked_up(self, positions: Positions, new: Callable[[int], Any]) -> Reading:
         codes = self._codes[positions]
-        place = np.full(len(self._words) + 1, -1, dtype=np.int64)
+        place = np.full(len(self.words) + 1, -1, dtype=np.int64)
         told: list[Any] = []
-        for code in set(codes.tolist()) - {-1}:
-            value = new(self._words[code])
+        asked = np.zeros(len(place), dtype=bool)
+        asked[codes] = True
+        asked[-1] = False
+        for code in asked.nonzero()[0].tolist():
+            value = new(code)
             if value is not None:
                 place[code] = len(told)
                 told.append(value)
@@ -76,21 +103,34 @@ class Source(NamedTuple):
     texts: Texts
 
 
-def read(source: Source, positions: Positions, target: Target) -> Reading:
-    """Return the values at *positions* as *target* wants them, of the type of its `MEMBER`."""
-    return _READERS[target.kind](source, positions, target)
+def read(source: Source, positions: Positions, step: Step) -> Reading:
+    """Return the values at *positions* as *step* wants them, of the type of its `MEMBER`."""
+    if step.path is not None:
+        return source.texts.picked(positions, step.path, lambda value: _of_value(value, step))
+    return _READERS[step.kind](source, positions, step)
 
 
-def usable(source: Source, positions: Positions, target: Target) -> npt.NDArray[np.bool_]:
-    """Tell which values at *positions*, already under the target's own name, say something."""
-    match target.kind:
-        case Kind.COUNT | Kind.SECONDS:
-            found = read(source, positions, target)
+def usable(source: Source, positions: Positions, step: Step) -> npt.NDArray[np.bool_]:
+    """Tell which values at *positions*, already under today's name, say something."""
+    match step.kind:
+        case Kind.COUNT | Kind.SECONDS | Kind.NUMBER:
+            return _READERS[step.kind](source, positions, step._replace(factor=1.0)).choice >= 0
         case Kind.TEXT:
-            found = source.texts.mapped(positions, lambda text: text if target.speaks(text) else None)
-        case _:
-            return np.ones(len(positions), dtype=bool)
-    return found.choice >= 0
+            word = step.word
+            if word is None:
+                return _filled(source.attributes, positions)
+            return source.texts.mapped(positions, lambda text: word.speaks(text) or None).choice >= 0
+    return np.ones(len(positions), dtype=bool)
+
+
+def respelled(source: Source, positions: Positions, step: Step) -> Reading:
+    """Return today's spelling of the values at *positions* that are spelled otherwise, as `usable` ones alone are."""
+    if step.kind is Kind.TEXTS:
+        return _respelled_lists(source, positions, step)
+    word = _host if step.kind is Kind.HOST else step.word
+    if word is None:
+        return Reading([], np.full(len(positions), -1))
+    return source.texts.mapped(positions, lambda text: None if (new := word(text)) == text else new)
 
 
 @lru_cache(maxsize=4096)
@@ -99,27 +139,72 @@ def array_of(texts: tuple[str, ...]) -> bytes:
     return ArrayValue(values=[AnyValue(string_value=text) for text in texts]).SerializeToString()
 
 
-def _counts(source: Source, positions: Positions, _: Target) -> Reading:
+def _counts(source: Source, positions: Positions, _: Step) -> Reading:
     counts = source.attributes.naturals(positions)
     return _each(pa.array(counts), counts >= 0)
 
 
-def _texts(source: Source, positions: Positions, target: Target) -> Reading:
-    texts = source.texts
-    if target.is_plain:
-        return Reading(texts.own, np.where(texts.full(positions), positions, -1))
-    return texts.mapped(positions, target.value_of)
+def _numbers(source: Source, positions: Positions, step: Step) -> Reading:
+    numbers = np.asarray(source.attributes.numbers(positions).fill_null(-1.0)) * step.factor
+    least = numbers > 0 if step.kind is Kind.COST else numbers >= 0
+    return _each(pa.array(numbers), np.isfinite(numbers) & least)
 
 
-def _text_lists(source: Source, positions: Positions, target: Target) -> Reading:
-    def listed(text: str) -> bytes | None:
-        value = target.value_of(text)
-        return None if value is None else array_of((value,))
+def _texts(source: Source, positions: Positions, step: Step) -> Reading:
+    if step.word is None:
+        own, spoken = source.attributes.members["string_value"], _filled(source.attributes, positions)
+        if step.ignored is not None:
+            spoken &= ~np.asarray(pc.is_in(own.take(pa.array(positions)), value_set=step.ignored))
+        return Reading(own, np.where(spoken, positions, -1))
+    return source.texts.mapped(positions, step.word)
 
-    return source.texts.mapped(positions, listed)
+
+def _filled(attributes: Attributes, positions: Positions) -> npt.NDArray[np.bool_]:
+    """Tell at which *positions* there is a text that is not empty."""
+    strings: pa.StringArray = attributes.members["string_value"]
+    offsets = np.frombuffer(strings.buffers()[1], np.int32)[strings.offset :]
+    filled: npt.NDArray[np.bool_] = offsets[positions + 1] > offsets[positions]
+    return filled & np.asarray(strings.is_valid())[positions] if strings.null_count else filled
 
 
-def _flags(source: Source, positions: Positions, _: Target) -> Reading:
+def _text_lists(source: Source, positions: Positions, step: Step) -> Reading:
+    return source.texts.mapped(positions, lambda text: _listed(document(text) if text[:1] == "[" else text, step))
+
+
+def _respelled_lists(source: Source, positions: Positions, step: Step) -> Reading:
+    """Return arrays for texts, and other arrays for those whose words are not today's."""
+    encoded = source.attributes.member("array_value", positions).dictionary_encode()
+    indices = np.asarray(encoded.indices.fill_null(-1))
+    told = [_respelled_list(data, step) for data in encoded.dictionary.to_pylist()]
+    place = np.array([number if data is not None else -1 for number, data in enumerate(told)] + [-1], dtype=np.int64)
+    choice = place[indices]
+    if (indices >= 0).all():
+        return Reading(told, choice)
+    spelled = _text_lists(source, positions, step)
+    texts = np.where(spelled.choice >= 0, spelled.choice + len(told), -1)
+    return Reading([*told, *spelled.values], np.where(indices >= 0, choice, texts))
+
+
+def _respelled_list(data: bytes, step: Step) -> bytes | None:
+    told = _strings(data)
+    if told is None:
+        return None
+    words = tuple((step.word(text) if step.word else None) or text for text in told)
+    return None if words == told else array_of(words)
+
+
+@lru_cache(maxsize=4096)
+def _strings(data: bytes) -> tuple[str, ...] | None:
+    """Return the texts of an ArrayValue, None where it holds others too."""
+    values = ArrayValue.FromString(data).values
+    texts = tuple(value.string_value for value in values if value.WhichOneof("value") == "string_value")
+    return texts if len(texts) == len(values) else None
+
+
+def _flags(source: Source, positions: Positions, step: Step) -> Reading:
+    if step.word is not None:
+        word = step.word
+        return source.texts.mapped(positions, lambda text: _FLAGS.get(str(word(text)).lower()))
     flags = source.attributes.booleans(positions)
     if not flags.null_count:
         return Reading(source.attributes.members["bool_value"], positions)
@@ -129,30 +214,32 @@ def _flags(source: Source, positions: Positions, _: Target) -> Reading:
     return _each(flags, np.asarray(flags.is_valid()))
 
 
-def _seconds(source: Source, positions: Positions, target: Target) -> Reading:
-    numbers = np.asarray(source.attributes.numbers(positions).fill_null(-1.0)) * target.factor
-    return _each(pa.array(numbers), np.isfinite(numbers) & (numbers >= 0))
+def _hosts(source: Source, positions: Positions, _: Step) -> Reading:
+    return source.texts.mapped(positions, _host)
 
 
-def _hosts(source: Source, positions: Positions, _: Target) -> Reading:
-    return source.texts.mapped(positions, lambda url: _address(url)[0])
+def _ports(source: Source, positions: Positions, _: Step) -> Reading:
+    return source.texts.mapped(positions, lambda url: address(url)[1])
 
 
-def _ports(source: Source, positions: Positions, _: Target) -> Reading:
-    return source.texts.mapped(positions, lambda url: _address(url)[1])
+def _messages(source: Source, positions: Positions, step: Step) -> Reading:
+    return source.texts.mapped(positions, lambda text: convert(text, step.role))
 
 
-def _messages(source: Source, positions: Positions, target: Target) -> Reading:
-    return source.texts.mapped(positions, lambda text: convert(text, target.role))
+def _moments(source: Source, positions: Positions, _: Step) -> Reading:
+    return source.texts.mapped(positions, _moment)
 
 
-_READERS: Mapping[Kind, Callable[[Source, Positions, Target], Reading]] = MappingProxyType(
+_READERS: Mapping[Kind, Callable[[Source, Positions, Step], Reading]] = MappingProxyType(
     {
         Kind.COUNT: _counts,
+        Kind.NUMBER: _numbers,
+        Kind.COST: _numbers,
         Kind.TEXT: _texts,
         Kind.TEXTS: _text_lists,
         Kind.FLAG: _flags,
-        Kind.SECONDS: _seconds,
+        Kind.SECONDS: _numbers,
+        Kind.MOMENT: _moments,
         Kind.HOST: _hosts,
         Kind.PORT: _ports,
         Kind.MESSAGES: _messages,
@@ -160,15 +247,82 @@ _READERS: Mapping[Kind, Callable[[Source, Positions, Target], Reading]] = Mappin
 )
 
 
-@lru_cache(maxsize=1024)
-def _address(url: str) -> tuple[str | None, int | None]:
-    """Return the host and port that *url* names, each None where it does not."""
+def _of_value(value: Any, step: Step) -> Any:
+    """Return what a value out of a document says, None where it says nothing."""
+    if step.kind in _OF_TEXT:
+        return _OF_TEXT[step.kind](value, step) if isinstance(value, str) and value and is_unicode(value) else None
+    return _OF_VALUE[step.kind](value, step)
+
+
+def _flag(value: Any, step: Step) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return _FLAGS.get(str(step.word(value) if step.word else value).lower()) if isinstance(value, str) else None
+
+
+def _scaled(value: Any, step: Step) -> float | None:
+    number = _number(value)
+    if number is None or number < 0 or (number == 0 and step.kind is Kind.COST):
+        return None
+    return number * step.factor
+
+
+def _listed(value: Any, step: Step) -> bytes | None:
+    texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str) and is_unicode(text)]
+    words = tuple(word for text in texts if (word := step.word(text) if step.word else text))
+    return array_of(words) if words else None
+
+
+def natural(value: Any) -> int | None:
+    """Return a whole number of zero or more as which *value* can be read, None when it cannot."""
+    number = _number(value)
+    if number is None or number < 0 or number != int(number) or number >= _MOST:
+        return None
+    return value if isinstance(value, int) else int(number)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _host(url: str) -> str | None:
+    return address(url)[0]
+
+
+def _moment(text: str) -> int | None:
+    """Return the nanoseconds since 1970 of a time of day, None where it is none."""
+    try:
+        moment = datetime.fromisoformat(text.strip('"'))
     except ValueError:
-        return None, None
-    return host or None, port
+        return None
+    return int(moment.timestamp() * 1e6) * 1000 if moment.tzinfo else None
+
+
+_OF_TEXT: Mapping[Kind, Callable[[str, Step], Any]] = MappingProxyType(
+    {
+        Kind.TEXT: lambda text, step: step.word(text) if step.word else text,
+        Kind.MOMENT: lambda text, _: _moment(text),
+        Kind.HOST: lambda text, _: _host(text),
+        Kind.PORT: lambda text, _: address(text)[1],
+    }
+)
+_OF_VALUE: Mapping[Kind, Callable[[Any, Step], Any]] = MappingProxyType(
+    {
+        Kind.COUNT: lambda value, _: natural(value),
+        Kind.NUMBER: _scaled,
+        Kind.COST: _scaled,
+        Kind.SECONDS: _scaled,
+        Kind.TEXTS: _listed,
+        Kind.FLAG: _flag,
+        Kind.MESSAGES: lambda value, step: convert_value(value, step.role),
+    }
+)
 
 
 def _each(values: pa.Array, valid: npt.NDArray[np.bool_]) -> Reading:

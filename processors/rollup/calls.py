@@ -1,8 +1,8 @@
 """Finding the model calls among a batch's spans and reading what is summed about them.
 
-A call is a span whose operation asks a model for something, that names a model, and that was written by who
-asked (a span of kind SERVER was written by who answered). Where one call's span stands around another's of the
-same class, as with a framework that calls a client library, only the inner one is a call.
+A call is a span whose operation asks a model for something, that names a model (or is marked as a call all the same),
+and that was written by who asked (a span of kind SERVER was written by who answered). Where one call's span stands
+around another's of the same class, as with a framework that calls a client library, only the inner one is a call.
 
 The usage of a call that failed before its answer ended (no finish reason) is an instalment, as of a stream that
 was cut: it is unknown, and not counted.
@@ -44,12 +44,14 @@ OTHERS = (
     "error.type",
     "http.response.status_code",
     "gen_ai.response.finish_reasons",
+    "genai_collector.call",
+    "genai_collector.instrumentation_error",
 )
 _PLACE = ("service.name", "telemetry.sdk.language", "deployment.environment.name", "deployment.environment")
 KEYS = (*TEXTS, *COUNTS, *OTHERS)
 _TIER = 4
 _STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only", "on_demand"})
-_ASKED_TIER, _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS = range(
+_ASKED_TIER, _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS, _CALL, _OWN_ERROR = range(
     len(KEYS) - len(OTHERS), len(KEYS)
 )
 
@@ -108,7 +110,7 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
     found[_TIER] = np.where(found[_TIER] < 0, found[_ASKED_TIER], found[_TIER])
     words, texts = _texts(attributes, found[: len(TEXTS), rows])
     words, texts = _with_tiers(words, texts)
-    kept = _call_rows(batch, rows, words, texts, table)
+    kept = _call_rows(batch, rows, words, np.vstack((texts, found[_CALL, rows])), table)
     if not len(kept):
         return None
     rows, texts = rows[kept], texts[:, kept]
@@ -173,19 +175,19 @@ def _with_tiers(words: list[str], texts: Numbers) -> tuple[list[str], Numbers]:
 
 
 def _named(batch: Batch, found: Numbers) -> Numbers:
-    """Return the rows of the spans that say what was asked of which model, and not by who answered."""
+    """Return the rows of the spans that say what was asked of a model, and not by who answered."""
     _, operation, requested, answered = found[:_TIER]
     asked = np.asarray(batch.main.column("kind")) != SERVER
-    return np.flatnonzero((operation >= 0) & ((requested >= 0) | (answered >= 0)) & asked)
+    return np.flatnonzero((operation >= 0) & ((requested >= 0) | (answered >= 0) | (found[_CALL] >= 0)) & asked)
 
 
 def _call_rows(batch: Batch, rows: Numbers, words: Sequence[str], texts: Numbers, table: CallTable) -> Numbers:
-    """Return which of *rows* are calls, as places in *rows*."""
-    _, operations, requested, answered = texts[:_TIER]
+    """Return which of *rows* are calls, as places in *rows*; after the *texts* stands where calls are marked."""
+    _, operations, requested, answered, _, marks = texts
     named = np.array([word != "" for word in words], dtype=bool)
     numbers = {name: number for number, name in enumerate(sorted(set(table.operations.values())))}
     classes = np.array([numbers.get(table.operations.get(word, ""), -1) for word in words], dtype=np.int8)[operations]
-    calls = (classes >= 0) & (named[requested] | named[answered])
+    calls = (classes >= 0) & (named[requested] | named[answered] | (marks >= 0))
     if np.count_nonzero(calls) > 1:
         of_row = np.full(batch.rows, -1, dtype=np.int8)
         of_row[rows[calls]] = classes[calls]
@@ -253,6 +255,7 @@ def _error_classes(batch: Batch, rows: Numbers, found: Numbers, table: CallTable
         failed |= statuses >= 400
     raised, exceptions = _exceptions(batch, rows)
     failed[raised] = True
+    failed[found[_OWN_ERROR] >= 0] = False
     classes = np.full(len(rows), -1, dtype=np.int64)
     which = np.flatnonzero(failed)
     if len(which):

@@ -19,14 +19,22 @@ def test_older_names_come_in_the_order_of_the_table_and_only_when_present():
     [work] = found.works
 
     assert work.name == "gen_ai.usage.input_tokens"
-    assert work.aliases == ["gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"]
-    assert set(found.keys) == {work.name, *work.aliases}
+    assert [step.key for step in work.steps] == ["gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"]
+    assert set(found.keys) == {work.name, *(step.key for step in work.steps)}
 
 
-def test_keys_read_as_text_come_first():
-    found = plan("gen_ai.usage.prompt_tokens", "gen_ai.system", "gen_ai.provider.name")
+def test_keys_read_as_short_text_come_first_then_long_ones():
+    found = plan("gen_ai.usage.prompt_tokens", "gen_ai.system", "input.value", "gen_ai.provider.name")
 
     assert set(found.keys[: found.texts]) == {"gen_ai.system", "gen_ai.provider.name"}
+    assert found.keys[found.texts : found.texts + found.heavy] == ["input.value"]
+
+
+def test_what_a_span_is_comes_first_and_what_depends_on_others_last():
+    found = plan("session.id", "ai.response.msToFirstChunk", "openinference.span.kind", "llm.is_streaming")
+    names = [work.name for work in found.works]
+
+    assert (names[0], names[-1]) == ("gen_ai.operation.name", "gen_ai.response.time_to_first_chunk")
 
 
 @pytest.mark.parametrize("messages", [True, False])

@@ -1,0 +1,78 @@
+"""Reading the JSON, and the Python literals, that some write into an attribute."""
+
+import ast
+import json
+import re
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NoReturn
+
+_DEEPEST = 100
+_LONGEST_LITERAL = 16_384
+"""Characters of the longest Python literal that is read: reading one takes many times what JSON takes."""
+_LONGEST = 4 * 2**20
+
+
+def document(text: str) -> Any:
+    """Return what *text* says as JSON or else as a Python literal, None when it is neither."""
+    if len(text) > _LONGEST or is_deep(text):
+        return None
+    try:
+        return json.loads(text, parse_constant=_nothing)
+    except ValueError:
+        return _literal(text) if text[:1] in ("{", "[") and len(text) <= _LONGEST_LITERAL else None
+
+
+def parsed(text: str) -> Any:
+    """Return what the JSON *text* (an object or a list) says, or *text* itself when it is none."""
+    if not text or text[0] not in "[{" or is_deep(text):
+        return text
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        return text
+
+
+def at(value: Any, path: Sequence[str]) -> Any:
+    """Return what stands at *path* in *value*, None where nothing does; in lists a step is a number."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether *text* can be written as UTF-8: JSON may spell half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_deep(text: str) -> bool:
+    """Tell whether brackets open deeper than is read: json recurses, and must not do so at a sender's will."""
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return False
+    depths = accumulate(1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))
+    return max(depths) > _DEEPEST
+
+
+def _literal(text: str) -> Any:
+    """Return what a Python literal says, as JSON would say it."""
+    try:
+        return json.loads(json.dumps(ast.literal_eval(text)), parse_constant=_nothing)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def _nothing(_: str) -> None:
+    """Return what NaN and Infinity say."""
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")

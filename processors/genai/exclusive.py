@@ -1,0 +1,101 @@
+"""Making the input tokens of every call include what came from a cache and went to it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from processors.genai.grammar import ExclusiveRule, Origin
+from processors.genai.plan import CACHE, INPUT, PROVIDER, REPORTED_INPUT, Planner
+from processors.genai.translation import Mask, Translation
+from processors.genai.values import natural
+
+_LARGEST = 2**60
+"""Sums of three counts up to this stay within 64 bits."""
+
+
+def complete_input(translation: Translation, planner: Planner) -> None:
+    """Add the cached tokens to the input of those who leave them out, and keep the number they reported."""
+    given, read_tokens, written = _counts(translation, (INPUT, *CACHE))
+    cached = np.maximum(read_tokens, 0) + np.maximum(written, 0)
+    doubtful = (cached > 0) & (given >= 0)
+    if not doubtful.any():
+        return
+    exclusive = doubtful & ((cached > given) | _by_rules(translation, planner, given, doubtful))
+    rows = np.flatnonzero(exclusive & translation.missing(REPORTED_INPUT))
+    if not len(rows):
+        return
+    present = translation.positions(INPUT)[rows]
+    translation.dropped.append(present[present >= 0])
+    translation.withdraw(INPUT, rows)
+    total = pa.array(given[rows] + cached[rows])
+    translation.add_each(INPUT, "int_value", rows, total, "the reported input and the cached tokens it left out")
+    translation.add_each(REPORTED_INPUT, "int_value", rows, pa.array(given[rows]))
+
+
+def _by_rules(translation: Translation, planner: Planner, given: npt.NDArray[np.int64], doubtful: Mask) -> Mask:
+    """Tell which rows the table says to be exclusive: the first rule that holds for a row decides."""
+    exclusive = np.zeros(len(doubtful), dtype=bool)
+    undecided = doubtful.copy()
+    listed = [planner.rule(scope).exclusive for scope in translation.scopes]
+    for rule in dict.fromkeys(rule for rules in listed for rule in rules):
+        held = undecided & _holds(translation, rule)
+        mask = translation.of_scopes([rule in rules for rules in listed])
+        held = held if mask is None else held & mask
+        if not held.any():
+            continue
+        if rule.equal:
+            numbers = _numbers_at(translation, rule.equal, np.flatnonzero(held))
+            held &= numbers >= 0
+            exclusive |= held & (numbers == given)
+        else:
+            exclusive |= held
+        undecided &= ~held
+    return exclusive
+
+
+def _holds(translation: Translation, rule: ExclusiveRule) -> Mask:
+    held = np.ones(translation.attributes.count, dtype=bool)
+    if rule.having:
+        held &= np.logical_or.reduce([translation.positions(key) >= 0 for key in rule.having])
+    for key in rule.lacking:
+        held &= translation.positions(key) < 0
+    if rule.providers and held.any():
+        held &= _of_providers(translation, rule.providers)
+    return held
+
+
+def _of_providers(translation: Translation, providers: frozenset[str]) -> Mask:
+    """Tell which rows are of one of *providers*, by what they have now."""
+    held = np.zeros(translation.attributes.count, dtype=bool)
+    positions = translation.positions(PROVIDER)
+    rows = np.flatnonzero(positions >= 0)
+    if len(rows):
+        texts = translation.source(PROVIDER).texts
+        held[rows] = texts.mapped(positions[rows], lambda text: text in providers or None).choice >= 0
+    for addition in translation.additions.get(PROVIDER, ()):
+        held[addition.rows] = np.array([word in providers for word in addition.words], dtype=bool)[addition.choice]
+    return held
+
+
+def _numbers_at(translation: Translation, place: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the whole number at *place* in each of *rows*, -1 elsewhere and where there is none."""
+    numbers = np.full(translation.attributes.count, -1, dtype=np.int64)
+    key, path = Origin(key=place).place
+    positions = translation.positions(key)[rows]
+    rows, positions = rows[positions >= 0], positions[positions >= 0]
+    if len(rows):
+        told = translation.source(key).texts.picked(positions, path or (), natural)
+        numbers[rows] = np.array([*told.values, -1], dtype=np.int64)[told.choice]
+    return numbers
+
+
+def _counts(translation: Translation, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the counts each row has now under *names*, shape (names, rows), -1 where none can be used."""
+    counts = translation.attributes.naturals(np.array([translation.positions(name) for name in names]))
+    for line, name in enumerate(names):
+        for addition in translation.additions.get(name, ()):
+            counts[line, addition.rows] = np.asarray(addition.values)[addition.choice]
+    counts[counts > _LARGEST] = -1
+    return counts

@@ -1,0 +1,45 @@
+"""Telling what a span is by the scope that made it and its name, where no attribute says it rightly."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow.compute as pc
+
+from processors.genai.grammar import SpanRule
+from processors.genai.plan import OPERATION, REQUEST_MODEL, Planner
+from processors.genai.rewrite import Rows
+from processors.genai.translation import Translation
+
+
+def name_operations(translation: Translation, planner: Planner) -> None:
+    """Add the operation, and where the name tells it the model asked for, to the spans that are known by name."""
+    known = {number: rules for number, name in enumerate(translation.scopes) if (rules := planner.rule(name).spans)}
+    missing = translation.missing(OPERATION) if known else None
+    if missing is None or not missing.any():
+        return
+    scopes = np.asarray(translation.batch.main.column("scope"))
+    for number, rules in known.items():
+        rows = np.flatnonzero(missing & (scopes == number))
+        if not len(rows):
+            continue
+        names = pc.dictionary_encode(translation.batch.main.column("name").take(rows))
+        codes = np.asarray(names.indices)
+        for code, name in enumerate(names.dictionary.to_pylist()):
+            _apply(translation, rows[codes == code], name, rules)
+
+
+def _apply(translation: Translation, rows: Rows, name: str, rules: Sequence[SpanRule]) -> None:
+    """Give *rows*, all of one *name*, what the first rule that holds for each says."""
+    for rule in rules:
+        match = rule.pattern.match(name)
+        if match is None:
+            continue
+        held = rows[translation.positions(rule.having)[rows] >= 0] if rule.having else rows
+        why = f"spans named {rule.name} of scope {rule.scope}"
+        translation.add_one(OPERATION, "string_value", held, rule.operation, why)
+        if rule.model and match[1]:
+            nameless = held[translation.missing(REQUEST_MODEL)[held]]
+            translation.add_one(REQUEST_MODEL, "string_value", nameless, match[1], why)
+        rows = np.setdiff1d(rows, held)
+        if not len(rows):
+            return
