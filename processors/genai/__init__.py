@@ -18,12 +18,12 @@ class GenaiConfig(ComponentConfig):
 
 
 class GenaiProcessor(Processor):
-    """Gives model calls the attributes of OpenTelemetry's current GenAI conventions.
+    """Gives model calls the attributes of OpenTelemetry's current GenAI conventions, whoever reports them.
 
-    Spans of older conventions and of OpenLLMetry get the current attributes beside their own; `dialects.yaml` is
-    the table. What is on a span already is not written over, unless its value cannot be used; only an input total
-    that leaves out cached tokens is completed, and what was reported is kept as
-    ``genai_collector.reported.input_tokens``. Spans that are current, and other signals, pass untouched.
+    Spans, log records and metric points get the current attributes beside their own; the YAML files in
+    `processors/genai/dialects` are the table. What is there already is not written over, unless it cannot be used, is
+    spelled otherwise than today, or is known better (the provider by the host that was called); an input total that
+    leaves out cached tokens is completed. What was reported is kept under ``genai_collector.reported.*``.
     """
 
     Config = GenaiConfig
