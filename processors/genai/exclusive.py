@@ -62,20 +62,7 @@ def _holds(translation: Translation, rule: ExclusiveRule) -> Mask:
     for key in rule.lacking:
         held &= translation.positions(key) < 0
     if rule.providers and held.any():
-        held &= _of_providers(translation, rule.providers)
-    return held
-
-
-def _of_providers(translation: Translation, providers: frozenset[str]) -> Mask:
-    """Tell which rows are of one of *providers*, by what they have now."""
-    held = np.zeros(translation.attributes.count, dtype=bool)
-    positions = translation.positions(PROVIDER)
-    rows = np.flatnonzero(positions >= 0)
-    if len(rows):
-        texts = translation.source(PROVIDER).texts
-        held[rows] = texts.mapped(positions[rows], lambda text: text in providers or None).choice >= 0
-    for addition in translation.additions.get(PROVIDER, ()):
-        held[addition.rows] = np.array([word in providers for word in addition.words], dtype=bool)[addition.choice]
+        held &= translation.is_said(PROVIDER, rule.providers)
     return held
 
 

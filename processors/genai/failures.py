@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from collector.attributes import Attributes, Positions
+from collector.rewrite import Rows
 from processors.genai.plan import ERROR_TYPE, HTTP_STATUS, OPERATION, OWN_ERROR
-from processors.genai.rewrite import Rows
 from processors.genai.table import Dialects
 from processors.genai.translation import Mask, Translation
 

@@ -126,6 +126,8 @@ class Target(_Row):
     """The older attribute holds more than the new one: ``remove_originals`` keeps it."""
     role: str = ""
     """Who speaks in ``messages`` where nothing says so."""
+    of_calls: bool = False
+    """Not on spans of other operations than ``calls``: what is around calls must not be added up with them."""
     unless_not: str = ""
     """Not on spans where this flag is false."""
     legacy: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ class Work(NamedTuple):
     kind: Kind
     steps: Sequence[Step]
     unless_not: str
+    of_calls: bool
 
 
 class Plan(NamedTuple):
@@ -111,7 +112,7 @@ class Planner:
     def _work(self, name: str, present: frozenset[str]) -> Work:
         target = self.table.attributes[name]
         steps = [step for step in self.table.steps_of(name) if step.key in present]
-        return Work(name, target.kind or Kind.TEXT, steps, target.unless_not)
+        return Work(name, target.kind or Kind.TEXT, steps, target.unless_not, target.of_calls)
 
     def _rule(self, scope: str) -> ScopeRule:
         return ScopeRule(self.table.rules_of(scope), self.table.exclusive_rules_of(scope))

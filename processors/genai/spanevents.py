@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from collector.attributes import Attributes
+from collector.rewrite import Rows
 from processors.genai.messages import convert, of_event
 from processors.genai.plan import FIRST_CHUNK, STREAM
-from processors.genai.rewrite import Rows
 from processors.genai.table import Dialects, EventRule
 from processors.genai.translation import Translation
 

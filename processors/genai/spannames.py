@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow.compute as pc
 
+from collector.rewrite import Rows
 from processors.genai.grammar import SpanRule
 from processors.genai.plan import OPERATION, REQUEST_MODEL, Planner
-from processors.genai.rewrite import Rows
 from processors.genai.translation import Translation
 
 

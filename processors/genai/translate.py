@@ -17,16 +17,16 @@ import pyarrow as pa
 
 from collector.attributes import Positions, attributes_of
 from collector.batch import Batch, Signal
+from collector.rewrite import Rows
 from processors.genai.exclusive import complete_input
 from processors.genai.failures import name_failures
 from processors.genai.grammar import Kind, Words
 from processors.genai.numbered import Numbered
 from processors.genai.plan import CALL, FINISH_REASONS, OPERATION, REQUEST_MODEL, RESPONSE_MODEL, Planner, Work
-from processors.genai.rewrite import Rows
 from processors.genai.spanevents import read_events
 from processors.genai.spannames import name_operations
 from processors.genai.table import Step
-from processors.genai.translation import Mask, Translation
+from processors.genai.translation import Mask, Translation, words_of
 from processors.genai.values import MEMBER, Reading, array_of, read, respelled, usable
 
 
@@ -35,7 +35,7 @@ def translate(
 ) -> Translation:
     """Return *batch* with what is to become of its attributes."""
     plan = planner.plan(attributes_of(batch).names, messages=messages)
-    translation = Translation(batch, plan, remove_originals=remove_originals, explained=explained)
+    translation = Translation(batch, plan, planner.table.calls, remove_originals=remove_originals, explained=explained)
     if batch.signal is Signal.TRACES:
         name_operations(translation, planner)
     if plan.pieces:
@@ -58,6 +58,8 @@ def _rename(translation: Translation, work: Work) -> None:
     open_rows = np.ones(len(present), dtype=bool) if owns else (present < 0) | _unusable(translation, work, present)
     for addition in translation.additions.get(work.name, ()):
         open_rows[addition.rows] = False
+    if work.of_calls and open_rows.any():
+        open_rows &= translation.missing(OPERATION) | translation.is_said(OPERATION, translation.calls)
     if work.unless_not:
         open_rows &= ~_false(translation, work.unless_not)
     for step in work.steps:
@@ -150,7 +152,7 @@ def _false(translation: Translation, flag: str) -> Mask:
     flags = np.asarray(translation.attributes.booleans(positions).fill_null(True))
     for addition in translation.additions.get(flag, ()):
         flags = flags.copy()
-        flags[addition.rows] = np.array(addition.words, dtype=bool)[addition.choice]
+        flags[addition.rows] = np.array(words_of(addition), dtype=bool)[addition.choice]
     said: Mask = np.logical_not(flags)
     return said
 
@@ -191,7 +193,7 @@ def _mark_calls(translation: Translation, planner: Planner) -> None:
     """Mark the spans that their reporter calls a model call, though not in today's words, and that name no model."""
     calls, lacking = planner.table.calls, None
     for addition in translation.additions.get(OPERATION, ()):
-        called = np.array([word in calls for word in addition.words])[addition.choice]
+        called = np.array([word in calls for word in words_of(addition)])[addition.choice]
         if lacking is None:
             lacking = translation.missing(REQUEST_MODEL) & translation.missing(RESPONSE_MODEL)
             lacking &= (translation.positions(OPERATION) < 0) & translation.missing(CALL)

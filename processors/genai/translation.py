@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, Positions, attributes_of
 from collector.batch import Batch, Signal
+from collector.rewrite import Addition, Rows, rewrite
 from processors.genai.grammar import Origin
 from processors.genai.plan import ERROR_TYPE, HTTP_STATUS, OPERATION, Plan
-from processors.genai.rewrite import Addition, Rows, rewrite
 from processors.genai.table import Step
 from processors.genai.values import Reading, Source, Texts
 
@@ -27,11 +27,15 @@ _ERROR = 2  # StatusCode
 class Translation:
     """Gathers what the items of one batch get and lose; only the keys of the *plan* can be asked for.
 
+    *calls* are the operations that are calls of a model.
     *told* keeps, where wanted, which rule gave which rows which attribute.
     """
 
-    def __init__(self, batch: Batch, plan: Plan, *, remove_originals: bool, explained: bool = False) -> None:
+    def __init__(
+        self, batch: Batch, plan: Plan, calls: frozenset[str], *, remove_originals: bool, explained: bool = False
+    ) -> None:
         self.batch = batch
+        self.calls = calls
         self.attributes: Attributes = attributes_of(batch)
         self.additions: dict[str, list[Addition]] = {}
         self.dropped: list[Positions] = []
@@ -147,6 +151,18 @@ class Translation:
             found[rows] = texts.mapped(positions[rows], lambda text: text.lower() == value.lower() or None).choice >= 0
         return found
 
+    def is_said(self, key: str, words: frozenset[str]) -> Mask:
+        """Tell which rows have one of *words* as *key* now."""
+        said = np.zeros(self.attributes.count, dtype=bool)
+        positions = self.positions(key)
+        rows = np.flatnonzero(positions >= 0)
+        if len(rows):
+            told = self.source(key).texts.mapped(positions[rows], lambda text: text in words or None)
+            said[rows] = told.choice >= 0
+        for addition in self.additions.get(key, ()):
+            said[addition.rows] = np.array([word in words for word in words_of(addition)], bool)[addition.choice]
+        return said
+
     @cached_property
     def failed(self) -> Mask:
         """Which spans failed, as far as they say so in their own words."""
@@ -181,8 +197,13 @@ class Translation:
             return self.batch
         main = self.batch.main
         field = main.schema.field("attributes")
-        lists = rewrite(self.attributes, additions, dropped, field.type)
+        lists = rewrite(self.attributes, field.type, additions=additions, dropped=dropped)
         return self.batch.with_main(main.set_column(main.schema.get_field_index("attributes"), field, lists))
+
+
+def words_of(addition: Addition) -> Sequence[Any]:
+    """Return the values of an addition as Python's."""
+    return addition.values.to_pylist() if isinstance(addition.values, pa.Array) else addition.values
 
 
 def reported(key: str) -> str:

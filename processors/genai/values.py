@@ -268,7 +268,9 @@ def _scaled(value: Any, step: Step) -> float | None:
 
 
 def _listed(value: Any, step: Step) -> bytes | None:
-    texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str) and is_unicode(text)]
+    texts = [
+        text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str) and is_unicode(text)
+    ]
     words = tuple(word for text in texts if (word := step.word(text) if step.word else text))
     return array_of(words) if words else None
 

@@ -16,6 +16,12 @@ REPORTED_TWICE = {
     *(f"opentelemetry-instrumentation-genai-langchain@1.3b0/{name}" for name in ("anthropic_cached", "mixed")),
     "opentelemetry-instrumentation-openai-agents@0.62.4/responses_tools__plus_openai_instr",
     "traceloop-sdk@0.62.4/anthropic_chat_cached",
+    *(f"openinference-instrumentation-anthropic@3.1.0/{name}" for name in ("async_calls", "chat_basic", "thinking")),
+    # Agents that repeat the sums of their calls.
+    *(f"pydantic-ai@1.0.0/agent_tools__instr_v{number}" for number in (1, 2, 3)),
+    *(f"pydantic-ai@1.0.0/simple__instr_v{number}" for number in (1, 2)),
+    # An answer that was cut after its first instalment of usage.
+    "anthropic-sdk-native@2.12.0/errors",
 }  # fmt: skip
 """Two instrumentations report each call here, on spans of their own. Spans are stored as they came; what is counted
 once is in the rollups."""
