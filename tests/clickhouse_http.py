@@ -1,16 +1,17 @@
 """A small ClickHouse server for tests: its HTTP interface in front of chDB, with faults on demand.
 
-    python -m tests.clickhouse_http FOLDER PORT     serves, and prints the port it got
+    python -m tests.clickhouse_http FOLDER PORT [PASSWORD [CLUSTER]]     serves, and prints the port it got
 
 It speaks what clients use: the query in the URL or the body, data after an INSERT, settings and parameters in the URL,
 compressed bodies, ClickHouse's headers, status codes and error texts. `ClickhouseServer` starts it as a process of its
-own, because chDB opens one folder per process.
+own, because chDB opens one folder per process. With the name of a cluster it is that cluster's only server.
 """
 
 import base64
 import gzip
 import json
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -72,9 +73,9 @@ class Fault:
 class Engine:
     """chDB behind the server; each request gets a connection with its own settings."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.keep = chdb.connect(folder)
+    def __init__(self, folder: str, cluster: str = "") -> None:
+        self.folder = folder + (f"?config-file={cluster_file(Path(folder), cluster)}" if cluster else "")
+        self.keep = chdb.connect(self.folder)
         self.faults: list[Fault] = []
         self.lock = threading.Lock()
         self.password = ""
@@ -114,6 +115,18 @@ class Engine:
             return answer.bytes() or b"", written[1] if written else default
         finally:
             connection.close()
+
+
+def cluster_file(folder: Path, cluster: str) -> Path:
+    """Write a configuration in which this process is the only server of *cluster*, so that Distributed tables work."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    replica = f"<replica><host>localhost</host><port>{port}</port></replica>"
+    servers = f"<remote_servers><{cluster}><shard>{replica}</shard></{cluster}></remote_servers>"
+    path = folder.with_suffix(".xml")
+    path.write_text(f"<clickhouse><tcp_port>{port}</tcp_port>{servers}</clickhouse>")
+    return path
 
 
 def run_insert(connection: Any, statement: str, fmt: str, data: bytes) -> None:
@@ -237,9 +250,10 @@ class Handler(BaseHTTPRequestHandler):
 class ClickhouseServer:
     """Starts and stops the server as a process; the same folder and port after a restart."""
 
-    def __init__(self, folder: Path, password: str = "") -> None:
+    def __init__(self, folder: Path, password: str = "", cluster: str = "") -> None:
         self.folder = folder
         self.password = password
+        self.cluster = cluster
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
 
@@ -248,7 +262,8 @@ class ClickhouseServer:
         return f"clickhouse://default:{self.password}@127.0.0.1:{self.port}"
 
     def start(self) -> "ClickhouseServer":
-        command = [sys.executable, "-m", "tests.clickhouse_http", str(self.folder), str(self.port), self.password]
+        options = [str(self.folder), str(self.port), self.password, self.cluster]
+        command = [sys.executable, "-m", "tests.clickhouse_http", *options]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line:
@@ -270,8 +285,8 @@ class ClickhouseServer:
             response.read()
 
 
-def main(folder: str, port: str, password: str = "") -> None:
-    Handler.engine = Engine(folder)
+def main(folder: str, port: str, password: str = "", cluster: str = "") -> None:
+    Handler.engine = Engine(folder, cluster)
     Handler.engine.password = password
     server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
     server.daemon_threads = True

@@ -13,6 +13,7 @@ from collector.component import Exporter, ExporterConfig, Host
 from collector.errors import ConfigError, Problem, Retryable
 from collector.units import Secret
 from exporters.clickhouse import schema
+from exporters.clickhouse.attach import Fit, UnsuitableError, attach
 from exporters.clickhouse.client import (
     EMBEDDED_SCHEME,
     SERVER_OPTIONS,
@@ -86,10 +87,14 @@ class ClickhouseConfig(ExporterConfig):
     """Where the data goes: ``chdb:///absolute/folder`` or ``chdb://./relative/folder`` keeps it in a folder, with
     ClickHouse inside this process; ``clickhouse://user:password@host:8123`` is a server, with TLS if ``clickhouses://``.
     """
-    tables: Literal["create"] = Field("create", alias="schema")
-    """``create`` makes the databases, tables and views that are missing, in the layout of SigNoz."""
+    tables: Literal["create", "attach"] = Field("create", alias="schema")
+    """``create`` makes the databases, tables and views that are missing, in the layout of SigNoz, and keeps them up to
+    date. ``attach`` stores in the tables of a SigNoz installation as they are; only ``signoz_genai`` is made then."""
+    cluster: str = Field("", pattern=r"^[\w.-]*$")
+    """The cluster that ``create`` makes tables on: Replicated ones on every server, Distributed ones over them. Empty:
+    one server. ``attach`` does as SigNoz did."""
     retention: PositiveInt = 15
-    """Days that spans and logs are kept."""
+    """Days that spans and logs are kept; another number later reaches the tables that are there."""
     metrics_retention: PositiveInt = 30
     """Days that metrics are kept."""
     rollup_retention: PositiveInt = 400
@@ -114,14 +119,38 @@ class ClickhouseExporter(Exporter):
             **INSERTS,
             Signal.METRICS: partial(metric_inserts, written=self._series),
         }
+        self._fit: Fit | None = None
+        self._told: Fit | None = None
+
+    @property
+    def attaches(self) -> bool:
+        """Whether the tables are a SigNoz installation's."""
+        return bool(self.config.tables == "attach")
+
+    @property
+    def options(self) -> schema.Tables:
+        """What the configuration says about tables."""
+        config = self.config
+        lifetimes = (config.retention, config.metrics_retention, config.rollup_retention)
+        return schema.Tables(*lifetimes, config.ngram_indexes, config.cluster)
 
     def start(self) -> None:
-        """Open the embedded ClickHouse; a server is not asked for before there is data, so it may be down."""
-        if self._scheme == EMBEDDED_SCHEME:
+        """Open the embedded ClickHouse, and look at tables that are not ours.
+
+        A server may be down: data waits for it, and what is wrong with its tables is told when it can be.
+        """
+        if self.folder is not None:
             try:
                 self._connection = self.connect()
             except UnusableError as error:
                 raise ConfigError([Problem(self.host.id, "dsn", str(error))]) from error
+        if self.attaches:
+            try:
+                self._ready()
+            except UnsuitableError as error:
+                raise ConfigError([Problem(self.host.id, "schema", str(error))]) from error
+            except Retryable as error:
+                self.host.log.warning("ClickHouse cannot be reached yet, data will wait", error=str(error))
 
     def stop(self) -> None:
         """Let go of ClickHouse."""
@@ -135,10 +164,12 @@ class ClickhouseExporter(Exporter):
         try:
             connection = self._ready()
             inserts = self._inserts[batch.signal](batch, self.host.clock())
+            inserts = inserts if self._fit is None else self._fit.cut(inserts)
             refusals = deliver(connection, batch.id, self._side_tables.due(connection, inserts))
         except Retryable:
             # Whatever was wrong may have been the tables; looking costs little beside a failed delivery.
             self._forget()
+            self.host.metrics.gauge("clickhouse_exporter_ready", 0, exporter=self.host.id)
             raise
         if batch.signal is Signal.METRICS and (silent := points_without_a_number(batch)):
             self.host.metrics.count("clickhouse_exporter_dropped_points", silent, exporter=self.host.id)
@@ -157,21 +188,44 @@ class ClickhouseExporter(Exporter):
         if self._connection is None:
             self._connection = self.connect()
         if not self._has_tables:
-            config = self.config
-            wanted = schema.Tables(
-                config.retention, config.metrics_retention, config.rollup_retention, config.ngram_indexes
-            )
-            schema.create(self._connection, wanted)
+            self._fit = self.prepare(self._connection)
             self._has_tables = True
+            self._tell()
+            self.host.metrics.gauge("clickhouse_exporter_ready", 1, exporter=self.host.id)
         return self._connection
 
+    def prepare(self, connection: Connection) -> Fit | None:
+        """Make the tables that are ours to make; return what SigNoz's can take, None where all are ours."""
+        if self.attaches:
+            return attach(connection, self.options)
+        schema.create(connection, self.options)
+        return None
+
+    def _tell(self) -> None:
+        """Say once what is left out, and whether a delivery that comes again is known."""
+        fit, log = self._fit, self.host.log
+        if fit is None or fit == self._told:
+            return
+        self._told = fit
+        if fit.absent:
+            log.warning("This version of SigNoz has no place for some data, it is left out", absent=fit.absent)
+        if fit.forgetful:
+            log.warning(
+                "Stored at least once: after a failure rows may be there twice",
+                tables=fit.forgetful,
+                hint="for exactly once set non_replicated_deduplication_window = 10000 on these tables",
+            )
+        else:
+            log.info("Stored exactly once: every table knows a delivery that comes again")
+
     @property
-    def _scheme(self) -> str:
-        return str(self.config.dsn.get_secret_value().partition(_SEPARATOR)[0])
+    def folder(self) -> Path | None:
+        """Where the embedded ClickHouse keeps its files; None for a server."""
+        scheme, _, rest = self.config.dsn.get_secret_value().partition(_SEPARATOR)
+        return self.host.base / Path(rest) if scheme == EMBEDDED_SCHEME else None
 
     def connect(self) -> Connection:
-        """Return a new connection, whatever tables there are; raise `UnusableError` or Retryable."""
-        dsn = self.config.dsn.get_secret_value()
-        if self._scheme == EMBEDDED_SCHEME:
-            return Embedded(self.host.base / Path(dsn.partition(_SEPARATOR)[2]))
-        return Server(dsn, self.config.timeout)
+        """Return a new connection; raise Retryable where there is none to be had now, UnusableError where never."""
+        if self.folder is not None:
+            return Embedded(self.folder)
+        return Server(self.config.dsn.get_secret_value(), self.config.timeout)

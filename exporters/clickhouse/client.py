@@ -53,6 +53,7 @@ INSERT_SETTINGS: Mapping[str, str] = {
     "async_insert": "0",
     "insert_deduplicate": "1",
     "deduplicate_blocks_in_dependent_materialized_views": "1",
+    "distributed_foreground_insert": "1",
     "input_format_try_infer_dates": "0",
     "input_format_try_infer_datetimes": "0",
     "type_json_skip_duplicated_paths": "1",
@@ -76,10 +77,10 @@ class Connection(ABC):
         self._client = client
         self._types: dict[str, Mapping[str, str]] = {}
 
-    def command(self, statement: str) -> None:
+    def command(self, statement: str, settings: Mapping[str, str] | None = None) -> None:
         """Run a statement that answers nothing."""
         try:
-            self._client.command(statement)
+            self._client.command(statement, settings=dict(settings or {}))
         except _FAILURES as error:
             raise unavailable(self.name, error) from error
 
@@ -104,14 +105,13 @@ class Connection(ABC):
         """Return what a SELECT must make of columns that were sent, in the order of the rows."""
         types = self._types_of(table)
         names = ((f"`{name}`", types.get(name, "")) for name in rows.schema.names)
-        return ", ".join(f"CAST({name}, {_quoted(kind)})" if _is_state(kind) else name for name, kind in names)
+        return ", ".join(f"CAST({name}, {quoted(kind)})" if _is_state(kind) else name for name, kind in names)
 
     def _types_of(self, table: str) -> Mapping[str, str]:
         if not self._types.get(table):
             database, name = table.split(".")
             found = self._client.query(
-                "SELECT name, type FROM system.columns"
-                f" WHERE database = {_quoted(database)} AND table = {_quoted(name)}"
+                f"SELECT name, type FROM system.columns WHERE database = {quoted(database)} AND table = {quoted(name)}"
             )
             self._types[table] = {column: kind for column, kind in found.result_rows}
         return self._types[table]
@@ -142,7 +142,7 @@ class Embedded(Connection):
         super().__init__(f"chdb {folder}", client)
 
     def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None:
-        chosen = ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
+        chosen = ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
         # chDB finds the variable by its name and reads its memory; a SELECT, unlike plain Arrow input, keeps the
         # settings when it turns text into JSON columns.
         arrow_rows = pa.Table.from_batches([rows])  # noqa: F841
@@ -190,7 +190,7 @@ class Server(Connection):
             # Plain Arrow input forgets the settings when it turns text into JSON columns, and cannot make states of
             # aggregates; a SELECT can.
             shape = ", ".join(f"`{name}` {_sent_type(types.get(name, 'String'))}" for name in rows.schema.names)
-            target = f"{target} SELECT {self._selected(table, rows)} FROM input({_quoted(shape)})"
+            target = f"{target} SELECT {self._selected(table, rows)} FROM input({quoted(shape)})"
         self._client.raw_insert(target, None, _arrow_file(rows), dict(settings), "Arrow")
 
 
@@ -222,7 +222,8 @@ def _is_state(column_type: str) -> bool:
     return column_type.startswith("AggregateFunction")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return the text as a literal of ClickHouse's SQL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

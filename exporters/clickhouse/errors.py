@@ -31,6 +31,7 @@ parts, no memory, read-only, ...) can be put right by an operator, so the data w
 
 _COLUMN = re.compile(r"while converting column `([^`]+)`")
 _LONGEST = 400
+_ACCESS_DENIED = 497
 
 
 class RowError(Exception):
@@ -50,6 +51,11 @@ def refusal(error: Exception) -> RowError | None:
 def unavailable(name: str, error: Exception) -> Retryable:
     """Return the news that the ClickHouse called *name* could not do what it was asked."""
     return Retryable(f"{name}: {_shortened(_root(error))}")
+
+
+def denied(news: Retryable) -> bool:
+    """Return whether ClickHouse said that the user has no right to do it."""
+    return isinstance(news.__cause__, Error) and news.__cause__.code == _ACCESS_DENIED
 
 
 def _root(error: BaseException) -> BaseException:

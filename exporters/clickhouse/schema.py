@@ -1,74 +1,134 @@
-"""The tables and views in ClickHouse: made once, harmless to make again."""
+"""The tables and views in ClickHouse: made and kept as this version wants them, harmless to make again."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from collector.errors import Retryable
+from exporters.clickhouse.catalog import Catalog, read_catalog, reads, servers_of
 from exporters.clickhouse.client import Connection
+from exporters.clickhouse.ddl import SOURCES, Definition, View, database_of, parse, read
+from exporters.clickhouse.plan import VERSION, VERSIONS, Stamp, Step, Wanted, conflicts, plan
+from exporters.clickhouse.spread import Spread
 from exporters.clickhouse.views import view_statements
 
-VERSION = 2
-"""Grows with every change of the tables; a newer version in ClickHouse is left alone."""
+SIGNOZ_BOOKKEEPING = "signoz_traces.schema_migrations_v2"
+"""The table by which a SigNoz installation is known: its migrator keeps it."""
 
-_CREATE_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)\.(\w+)")
-_TTL = re.compile(r"^TTL (.*)$", re.MULTILINE)
-_SECONDS = re.compile(r"toIntervalSecond\(\d+\)")
-_DAYS = re.compile(r"_retention_days UInt16 DEFAULT \d+")
+CURE = "ClickHouse cannot change that: set `cluster` back, or move the rows into a new table"
+"""What to do about a conflict."""
+
 _DAY = 86_400
+_ALIAS_SETTING = "allow_experimental_alias_table_engine"
 _NEWER_SETTINGS = ("allow_dimensions_outside_sorting_key",)
 """Settings of tables that older servers neither know nor need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Says how long rows are kept (days) and whether the costly text indexes are built."""
+    """Says how long rows are kept (days), whether the costly text indexes are built, and on which cluster."""
 
     retention: int
     metrics_retention: int
     rollup_retention: int
     ngram_indexes: bool
+    cluster: str = ""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """What the ``.sql`` files leave open."""
+        return {
+            "retention": str(self.retention * _DAY),
+            "metrics_retention": str(self.metrics_retention * _DAY),
+            "rollup_retention": str(self.rollup_retention * _DAY),
+            "retention_days": str(self.retention),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Is what was found in a ClickHouse, held against what is wanted there."""
+
+    wanted: Wanted
+    catalog: Catalog
+    steps: Sequence[Step]
+    conflicts: Sequence[str]
 
 
 def create(connection: Connection, tables: Tables) -> None:
-    """Make every database, table, twin and view that is missing, and the views anew.
+    """Make everything that is missing or of an older version.
 
-    Raises Retryable when the tables are somebody else's: SigNoz's own, or those of a newer version.
+    Raises Retryable when the tables are somebody else's (SigNoz's own, or a newer version's), or were made for
+    another cluster.
     """
-    _refuse_foreign(connection)
-    unknown = _unknown_settings(connection)
-    for statement in statements(tables):
-        connection.command(unknown.sub("", statement))
-        made = _CREATE_TABLE.search(statement)
-        if made:
-            database, table = made.groups()
-            twin = f"CREATE TABLE IF NOT EXISTS {database}.distributed_{table} ENGINE = Alias({database}, {table})"
-            connection.command(twin)
-    _keep(connection, tables)
-    connection.command(
-        f"INSERT INTO signoz_genai.schema_versions (version) SELECT {VERSION}"
-        f" WHERE {VERSION} NOT IN (SELECT version FROM signoz_genai.schema_versions)"
-    )
+    carry_out(connection, outlook(connection, tables))
 
 
-def statements(tables: Tables) -> Iterator[str]:
-    """Yield the statements of the ``.sql`` files in order, filled in."""
-    for name in ("traces.sql", "metrics.sql", "logs.sql", "metadata.sql", "rollups.sql"):
-        text = (files(__package__) / "sql" / name).read_text()
-        text = text.replace("{retention}", str(tables.retention * _DAY))
-        text = text.replace("{retention_days}", str(tables.retention))
-        text = text.replace("{metrics_retention}", str(tables.metrics_retention * _DAY))
-        text = text.replace("{rollup_retention}", str(tables.rollup_retention * _DAY))
-        yield from _split(text if tables.ngram_indexes else _without_ngrams(text))
-    yield from _split(view_statements())
+def outlook(connection: Connection, tables: Tables) -> Outlook:
+    """Look at a ClickHouse that is ours; raise Retryable as `create` does, but for conflicts."""
+    catalog = read_catalog(connection, databases(tables))
+    if SIGNOZ_BOOKKEEPING in catalog.tables:
+        raise Retryable(
+            f"{connection.name}: these tables belong to SigNoz, which changes them itself;"
+            " write `schema: attach` to store in them, or point the dsn at a ClickHouse without SigNoz"
+        )
+    if tables.cluster and not servers_of(connection, tables.cluster):
+        raise Retryable(
+            f"{connection.name}: it knows no cluster {tables.cluster}; see `SELECT cluster FROM system.clusters`"
+        )
+    return compare(connection, wanted(tables), catalog)
 
 
-def _split(text: str) -> Iterator[str]:
-    lines = (line for line in text.splitlines() if not line.startswith("--"))
-    for statement in "\n".join(lines).split(";\n"):
-        if statement.strip():
-            yield statement.strip().removesuffix(";")
+def compare(connection: Connection, target: Wanted, catalog: Catalog) -> Outlook:
+    """Hold what is there against what is wanted; raise Retryable for tables of a newer version."""
+    stamp = _stamp(connection, catalog)
+    if stamp.version > VERSION:
+        raise Retryable(
+            f"{connection.name}: the tables have version {stamp.version}, this program knows up to {VERSION};"
+            " install the newer genai-collector"
+        )
+    unchanged = [
+        one.name
+        for one in target.definitions
+        if isinstance(one, View)
+        and one.materialized
+        and not stamp.names(target)
+        and one.name in catalog.tables
+        and reads(connection, catalog.tables[one.name], one.select)
+    ]
+    return Outlook(target, catalog, plan(target, catalog, stamp, unchanged), conflicts(target, catalog))
+
+
+def carry_out(connection: Connection, found: Outlook) -> None:
+    """Run every step; raise Retryable when one fails, or where no step would help."""
+    if found.conflicts:
+        raise Retryable(f"{connection.name}: {found.conflicts[0]}; {CURE} ({len(found.conflicts)} conflicts like this)")
+    settings: Mapping[str, str] = {}
+    if any(step.sql.find("ENGINE = Alias(") > 0 for step in found.steps):
+        settings = _alias_settings(connection)
+    unknown = _unknown_settings(connection) if found.steps else None
+    for step in found.steps:
+        connection.command(unknown.sub("", step.sql) if unknown else step.sql, settings)
+
+
+def wanted(tables: Tables) -> Wanted:
+    """Return everything as it should be in a ClickHouse that is ours."""
+    spread = Spread(tables.cluster, replicated=True, everywhere=True) if tables.cluster else Spread()
+    return Wanted(definitions(tables), spread)
+
+
+def definitions(tables: Tables) -> list[Definition]:
+    """Return everything that the ``.sql`` files make, in order."""
+    found: list[Definition] = []
+    for name in SOURCES:
+        text = read(name, tables.values)
+        found += parse(text if tables.ngram_indexes else _without_ngrams(text))
+    return found + parse(view_statements())
+
+
+def databases(tables: Tables) -> set[str]:
+    """Return the databases of all definitions."""
+    return {database_of(one.name) for one in definitions(tables)}
 
 
 def _without_ngrams(text: str) -> str:
@@ -76,52 +136,29 @@ def _without_ngrams(text: str) -> str:
     return kept.replace(",\n)\n", "\n)\n")
 
 
-def _unknown_settings(connection: Connection) -> re.Pattern[str]:
-    """Return what finds the settings that this server does not know."""
+def _unknown_settings(connection: Connection) -> re.Pattern[str] | None:
+    """Return what finds the settings that this server does not know, None where it knows all."""
     known = {name for (name,) in connection.rows("SELECT name FROM system.merge_tree_settings")}
     names = "|".join(name for name in _NEWER_SETTINGS if name not in known)
-    return re.compile(rf", (?:{names}) = \w+" if names else r"(?!)")
+    return re.compile(rf", (?:{names}) = \w+") if names else None
 
 
-def _refuse_foreign(connection: Connection) -> None:
-    found = {
-        (database, table)
-        for database, table in connection.rows(
-            "SELECT database, name FROM system.tables"
-            " WHERE (database, name) IN"
-            " (('signoz_traces', 'schema_migrations_v2'), ('signoz_genai', 'schema_versions'))"
-        )
-    }
-    if ("signoz_traces", "schema_migrations_v2") in found:
+def _stamp(connection: Connection, catalog: Catalog) -> Stamp:
+    table = catalog.tables.get(VERSIONS)
+    if table is None:
+        return Stamp()
+    details = "argMax(fingerprint, number), max(number)" if "number" in table.columns else "'', 0"
+    version, fingerprint, number = connection.rows(f"SELECT max(version), {details} FROM {VERSIONS}")[0]
+    return Stamp(int(version), str(fingerprint), int(number))
+
+
+def _alias_settings(connection: Connection) -> Mapping[str, str]:
+    """Return what a server wants to hear before it makes a table of engine Alias."""
+    if not connection.rows("SELECT 1 FROM system.table_engines WHERE name = 'Alias'"):
+        version = connection.rows("SELECT version()")[0][0]
         raise Retryable(
-            f"{connection.name}: these tables belong to SigNoz, which changes them itself;"
-            " `schema: create` is for a ClickHouse without SigNoz, point the dsn at one"
+            f"{connection.name}: ClickHouse {version} has no table engine Alias;"
+            " upgrade it, or name the server's cluster as `cluster`"
         )
-    if ("signoz_genai", "schema_versions") in found:
-        newest = connection.rows("SELECT max(version) FROM signoz_genai.schema_versions")[0][0]
-        if newest > VERSION:
-            raise Retryable(
-                f"{connection.name}: the tables have version {newest}, this program knows up to {VERSION};"
-                " install the newer genai-collector"
-            )
-
-
-def _keep(connection: Connection, tables: Tables) -> None:
-    """Bring tables that were made with another retention to the wanted one; rows that carry their own keep it."""
-    found = {
-        f"{database}.{table}": (engine, made.replace("`", ""))
-        for database, table, engine, made in connection.rows(
-            "SELECT database, name, engine_full, create_table_query FROM system.tables"
-            " WHERE startsWith(database, 'signoz_') AND engine LIKE '%MergeTree'"
-        )
-    }
-    for statement in statements(tables):
-        made, ttl = _CREATE_TABLE.search(statement), _TTL.search(statement)
-        if made and ttl:
-            table = ".".join(made.groups())
-            engine, present = found[table]
-            if _SECONDS.findall(engine) != _SECONDS.findall(ttl[1]):
-                connection.command(f"ALTER TABLE {table} MODIFY TTL {ttl[1]}")
-            days = _DAYS.search(statement)
-            if days and days[0] not in present:
-                connection.command(f"ALTER TABLE {table} MODIFY COLUMN {days[0]}")
+    asked = connection.rows(f"SELECT value FROM system.settings WHERE name = '{_ALIAS_SETTING}' AND NOT is_obsolete")
+    return {_ALIAS_SETTING: "1"} if asked and asked[0][0] == "0" else {}

@@ -3,6 +3,9 @@
 
 CREATE DATABASE IF NOT EXISTS signoz_logs;
 
+-- essential
+-- may lack: body_v2, body_promoted, resource, inserted_at
+-- shard: cityHash64(id)
 CREATE TABLE IF NOT EXISTS signoz_logs.logs_v2
 (
     ts_bucket_start UInt64 CODEC(DoubleDelta, LZ4),
@@ -51,6 +54,8 @@ ORDER BY (ts_bucket_start, resource_fingerprint, severity_text, timestamp, id)
 TTL toDateTime(timestamp / 1000000000) + toIntervalDay(_retention_days)
 SETTINGS ttl_only_drop_parts = 1, vertical_merge_algorithm_min_rows_to_activate = 1, object_serialization_version = 'v3', object_shared_data_serialization_version = 'advanced', non_replicated_deduplication_window = 10000;
 
+-- essential
+-- shard: cityHash64(labels, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_logs.logs_v2_resource
 (
     labels String CODEC(ZSTD(5)),
@@ -67,6 +72,7 @@ ORDER BY (labels, fingerprint, seen_at_ts_bucket_start)
 TTL (toDateTime(seen_at_ts_bucket_start) + toIntervalDay(_retention_days)) + toIntervalSecond(1800)
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
 CREATE TABLE IF NOT EXISTS signoz_logs.logs_attribute_keys
 (
     name String,
@@ -78,6 +84,7 @@ ORDER BY (name, datatype)
 TTL timestamp + toIntervalSecond({retention})
 SETTINGS non_replicated_deduplication_window = 10000;
 
+-- essential
 CREATE TABLE IF NOT EXISTS signoz_logs.logs_resource_keys
 (
     name String,

@@ -4,6 +4,9 @@
 
 CREATE DATABASE IF NOT EXISTS signoz_metrics;
 
+-- essential
+-- may lack: inserted_at_unix_milli
+-- shard: cityHash64(env, temporality, metric_name, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_metrics.samples_v4
 (
     env LowCardinality(String) DEFAULT 'default',
@@ -21,6 +24,9 @@ ORDER BY (env, temporality, metric_name, fingerprint, unix_milli)
 TTL toDateTime(unix_milli / 1000) + toIntervalSecond({metrics_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
+-- may lack: inserted_at_unix_milli
+-- shard: cityHash64(env, temporality, metric_name, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_metrics.time_series_v4
 (
     env LowCardinality(String) DEFAULT 'default',
@@ -45,6 +51,8 @@ ORDER BY (env, temporality, metric_name, fingerprint, unix_milli)
 TTL toDateTime(unix_milli / 1000) + toIntervalSecond({metrics_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
+-- shard: cityHash64(env, temporality, metric_name, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_metrics.time_series_v4_6hrs
 (
     env LowCardinality(String) DEFAULT 'default',
@@ -68,6 +76,8 @@ ORDER BY (env, temporality, metric_name, fingerprint, unix_milli)
 TTL toDateTime(unix_milli / 1000) + toIntervalSecond({metrics_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
+-- shard: cityHash64(env, temporality, metric_name, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_metrics.time_series_v4_1day
 (
     env LowCardinality(String) DEFAULT 'default',
@@ -91,6 +101,8 @@ ORDER BY (env, temporality, metric_name, fingerprint, unix_milli)
 TTL toDateTime(unix_milli / 1000) + toIntervalSecond({metrics_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
+-- shard: cityHash64(env, temporality, metric_name, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_metrics.time_series_v4_1week
 (
     env LowCardinality(String) DEFAULT 'default',
@@ -114,6 +126,8 @@ ORDER BY (env, temporality, metric_name, fingerprint, unix_milli)
 TTL toDateTime(unix_milli / 1000) + toIntervalSecond({metrics_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
+-- shard: cityHash64(env, temporality, metric_name, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_metrics.samples_v4_agg_5m
 (
     env LowCardinality(String) DEFAULT 'default',
@@ -133,6 +147,8 @@ ORDER BY (env, temporality, metric_name, fingerprint, unix_milli)
 TTL toDateTime(unix_milli / 1000) + toIntervalSecond({metrics_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
+-- shard: cityHash64(env, temporality, metric_name, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_metrics.samples_v4_agg_30m
 (
     env LowCardinality(String) DEFAULT 'default',
@@ -152,6 +168,8 @@ ORDER BY (env, temporality, metric_name, fingerprint, unix_milli)
 TTL toDateTime(unix_milli / 1000) + toIntervalSecond({metrics_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- may lack: inserted_at_unix_milli
+-- shard: cityHash64(env, temporality, metric_name, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_metrics.exp_hist
 (
     env LowCardinality(String) DEFAULT 'default',
@@ -174,6 +192,7 @@ TTL toDateTime(unix_milli / 1000) + toIntervalSecond({metrics_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 -- Newer servers refuse columns like description here unless they are told that rows of one key have the same.
+-- essential
 CREATE TABLE IF NOT EXISTS signoz_metrics.metadata
 (
     temporality LowCardinality(String) CODEC(ZSTD(1)),

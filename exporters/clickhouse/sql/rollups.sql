@@ -50,7 +50,9 @@ COMMENT 'Sums over model calls per minute; read them through the views of this d
 CREATE TABLE IF NOT EXISTS signoz_genai.schema_versions
 (
     version UInt32 COMMENT 'Version of the tables that genai-collector made here',
-    created_at DateTime('UTC') DEFAULT now() COMMENT 'When it made them'
+    created_at DateTime('UTC') DEFAULT now() COMMENT 'When it made them',
+    fingerprint String COMMENT 'Of the views as they were made',
+    number UInt32 COMMENT 'Counts how often something was made: the highest came last'
 )
 ENGINE = ReplacingMergeTree
 ORDER BY version

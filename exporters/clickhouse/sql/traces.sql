@@ -5,6 +5,9 @@
 
 CREATE DATABASE IF NOT EXISTS signoz_traces;
 
+-- essential
+-- may lack: attributes, resource, scope, inserted_at
+-- shard: cityHash64(trace_id)
 CREATE TABLE IF NOT EXISTS signoz_traces.signoz_index_v3
 (
     ts_bucket_start UInt64 CODEC(DoubleDelta, LZ4),
@@ -118,6 +121,8 @@ ORDER BY (ts_bucket_start, resource_fingerprint, has_error, name, timestamp)
 TTL toDateTime(timestamp) + toIntervalSecond({retention})
 SETTINGS ttl_only_drop_parts = 1, vertical_merge_algorithm_min_rows_to_activate = 1, object_serialization_version = 'v3', object_shared_data_serialization_version = 'advanced', non_replicated_deduplication_window = 10000;
 
+-- essential
+-- shard: cityHash64(labels, fingerprint)
 CREATE TABLE IF NOT EXISTS signoz_traces.traces_v3_resource
 (
     labels String CODEC(ZSTD(5)),
@@ -132,6 +137,7 @@ ORDER BY (labels, fingerprint, seen_at_ts_bucket_start)
 TTL (toDateTime(seen_at_ts_bucket_start) + toIntervalSecond({retention})) + toIntervalSecond(1800)
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
 CREATE TABLE IF NOT EXISTS signoz_traces.trace_summary
 (
     trace_id String CODEC(ZSTD(1)),
@@ -145,6 +151,7 @@ ORDER BY (trace_id)
 TTL toDateTime(end) + toIntervalSecond({retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
+-- essential
 CREATE TABLE IF NOT EXISTS signoz_traces.span_attributes_keys
 (
     tagKey LowCardinality(String) CODEC(ZSTD(1)),
@@ -158,6 +165,7 @@ ORDER BY (tagKey, tagType, dataType, isColumn)
 TTL timestamp + toIntervalSecond({retention})
 SETTINGS non_replicated_deduplication_window = 10000;
 
+-- essential
 CREATE TABLE IF NOT EXISTS signoz_traces.tag_attributes_v2
 (
     unix_milli Int64 CODEC(Delta(8), ZSTD(1)),
@@ -186,6 +194,7 @@ ORDER BY (serviceName, name)
 TTL time + toIntervalMonth(1)
 SETTINGS non_replicated_deduplication_window = 10000;
 
+-- shard: cityHash64(groupID)
 CREATE TABLE IF NOT EXISTS signoz_traces.signoz_error_index_v2
 (
     timestamp DateTime64(9) CODEC(DoubleDelta, LZ4),

@@ -65,6 +65,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickhouseServe
 
 
 @pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickhouseServer]:
+    """The only server of a cluster called "cluster", as SigNoz's installations name it."""
+    started = ClickhouseServer(tmp_path_factory.mktemp("cluster") / "data", cluster="cluster").start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
 def container() -> Iterator[str]:
     """The dsn of a real server."""
     if not (os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").exists()):

@@ -49,6 +49,75 @@ def test_making_the_tables_again_changes_nothing(fresh: Store) -> None:
     assert definitions(fresh) == before
 
 
+def test_making_the_tables_again_asks_and_runs_nothing(fresh: Store) -> None:
+    found = schema.outlook(fresh.connection, TABLES)
+
+    assert (found.steps, found.conflicts) == ([], [])
+    assert fresh.rows("SELECT version, number FROM signoz_genai.schema_versions") == [(schema.VERSION, 1)]
+
+
+def test_a_lost_note_of_the_version_alters_no_materialized_view(fresh: Store) -> None:
+    fresh.connection.command("TRUNCATE TABLE signoz_genai.schema_versions")
+
+    steps = schema.outlook(fresh.connection, TABLES).steps
+
+    assert "CREATE OR REPLACE VIEW signoz_genai.totals AS" in {step.sql.split("\n")[0] for step in steps}
+    assert [step.sql for step in steps if "MODIFY QUERY" in step.sql] == []
+
+
+def test_tables_of_an_older_version_become_those_of_this_one(fresh: Store) -> None:
+    wanted = parts(fresh)
+    for change in (
+        "ALTER TABLE signoz_traces.signoz_index_v3 DROP COLUMN inserted_at, DROP COLUMN scope",
+        "ALTER TABLE signoz_traces.signoz_index_v3 DROP INDEX idx_kind",
+        "ALTER TABLE signoz_traces.trace_summary MODIFY SETTING non_replicated_deduplication_window = 5",
+        "ALTER TABLE signoz_genai.rollup_1m DROP COLUMN reasoning_tokens",
+        "ALTER TABLE signoz_traces.trace_summary_mv MODIFY QUERY SELECT trace_id, min(timestamp) AS start,"
+        " max(timestamp) AS end, toUInt64(7) AS num_spans FROM signoz_traces.signoz_index_v3 GROUP BY trace_id",
+        "CREATE OR REPLACE VIEW signoz_genai.totals AS SELECT 1",
+        "DROP VIEW signoz_genai.models",
+        "ALTER TABLE signoz_genai.schema_versions DROP COLUMN fingerprint, DROP COLUMN number",
+        "TRUNCATE TABLE signoz_genai.schema_versions",
+        "INSERT INTO signoz_genai.schema_versions (version) VALUES (1)",
+    ):
+        fresh.connection.command(change)
+    assert parts(fresh) != wanted
+
+    schema.create(fresh.connection, TABLES)
+
+    assert parts(fresh) == wanted
+    assert schema.outlook(fresh.connection, TABLES).steps == []
+    assert fresh.value("SELECT count() FROM signoz_metadata.column_evolution_metadata") == 4
+
+
+def test_a_new_dimension_keeps_sums_apart_in_an_older_table(fresh: Store) -> None:
+    made = next(table for table in schema.wanted(TABLES).tables if table.name == "signoz_genai.rollup_1m")
+    older = made.text.replace(", service_tier, context_band)", ")")
+    older = "\n".join(line for line in older.split("\n") if not line.strip().startswith(("service_tier", "context_b")))
+    fresh.connection.command("DROP TABLE signoz_genai.rollup_1m SYNC")
+    fresh.connection.command(older)
+
+    schema.create(fresh.connection, TABLES)
+    for tier, calls in (("batch", 2), ("", 5)):
+        columns, values = "time, service_tier, calls", f"toStartOfDay(now()), '{tier}', {calls}"
+        fresh.connection.command(f"INSERT INTO signoz_genai.distributed_rollup_1m ({columns}) VALUES ({values})")
+    fresh.connection.command("OPTIMIZE TABLE signoz_genai.rollup_1m FINAL")
+
+    assert fresh.rows("SELECT service_tier, calls FROM signoz_genai.rollup_1m ORDER BY calls") == [
+        ("batch", 2),
+        ("", 5),
+    ]
+    assert schema.outlook(fresh.connection, TABLES).steps == []
+
+
+def parts(store: Store) -> list[tuple]:
+    """Return what can be compared: settings come in another order after they were altered."""
+    columns = "SELECT database, table, name, type, default_expression FROM system.columns"
+    tables = "SELECT database, name, as_select, arraySort(splitByString(', ', engine_full)) FROM system.tables"
+    indexes = "SELECT database, table, name FROM system.data_skipping_indices"
+    return [row for query in (columns, tables, indexes) for row in sorted(store.rows(f"{query} WHERE {OURS}"))]
+
+
 def test_every_table_of_signoz_has_a_twin_with_the_same_columns(fresh: Store) -> None:
     columns = fresh.rows(
         "SELECT database, table, groupArray((name, type)) FROM system.columns"
