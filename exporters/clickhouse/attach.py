@@ -17,7 +17,7 @@ from collector.errors import Retryable
 from exporters.clickhouse import schema
 from exporters.clickhouse.catalog import Catalog, read_catalog, servers_of
 from exporters.clickhouse.client import Connection
-from exporters.clickhouse.ddl import Seed, Table, database_of
+from exporters.clickhouse.ddl import Table, database_of
 from exporters.clickhouse.errors import denied
 from exporters.clickhouse.insert import Insert, Unstorable
 from exporters.clickhouse.plan import VERSIONS, Wanted
@@ -134,8 +134,7 @@ def attach(connection: Connection, tables: Tables) -> Fit:
 def look(connection: Connection, tables: Tables) -> Installation:
     """Return what is there; nothing is changed."""
     all_ = schema.wanted(tables)
-    seeded = {one.name for one in all_.definitions if isinstance(one, Seed)}  # only the migrator writes there
-    theirs = [table for table in all_.tables if database_of(table.name) != OWN and table.name not in seeded]
+    theirs = [table for table in all_.tables if database_of(table.name) != OWN and not table.unfilled]
     catalog = read_catalog(connection, schema.databases(tables))
     own = own_wanted(tables, _spread_like(connection, theirs, catalog))
     return Installation(theirs, catalog, schema.compare(connection, own, catalog))

@@ -4,6 +4,7 @@ A file is statements that end with ``;`` at the end of a line. A table has one c
 lines right before a table may say what ClickHouse cannot be told:
 
     -- essential                    no data of its signal is of use without the table
+    -- unfilled                     nothing is stored in it but first rows
     -- may lack: resource, scope    columns that older versions of SigNoz do not have
     -- shard: cityHash64(trace_id)  which shard of a cluster a row goes to; the sorting key's hash where nothing is said
 """
@@ -56,6 +57,7 @@ class Table:
     ttl: str
     settings: Mapping[str, str]
     essential: bool
+    unfilled: bool
     may_lack: frozenset[str]
     shard: str
 
@@ -177,6 +179,7 @@ def _table(name: str, statement: str, tags: Sequence[str]) -> Table:
         ttl=clauses.get("TTL", ""),
         settings=dict(re.findall(r"(\w+) = ('[^']*'|\w+)", clauses.get("SETTINGS", ""))),
         essential="essential" in told,
+        unfilled="unfilled" in told,
         may_lack=frozenset(filter(None, re.split(r",\s*", told.get("may lack", "")))),
         shard=told.get("shard") or f"cityHash64({', '.join(name for name in key if name not in nullable)})",
     )

@@ -2,6 +2,7 @@
 
 CREATE DATABASE IF NOT EXISTS signoz_metadata;
 
+-- unfilled
 CREATE TABLE IF NOT EXISTS signoz_metadata.column_evolution_metadata
 (
     signal String CODEC(ZSTD(1)),

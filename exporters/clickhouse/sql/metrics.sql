@@ -215,6 +215,7 @@ TTL toDateTime(last_reported_unix_milli / 1000) + toIntervalSecond({metrics_rete
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000, allow_dimensions_outside_sorting_key = 1;
 
 -- Written by SigNoz's query service, when users edit what a metric means.
+-- unfilled
 CREATE TABLE IF NOT EXISTS signoz_metrics.updated_metadata
 (
     metric_name LowCardinality(String) CODEC(ZSTD(1)),
@@ -255,6 +256,7 @@ FROM signoz_metrics.time_series_v4_1day;
 -- SigNoz looks here for the type of a metric before every query. It stays empty: it is for SigNoz's own billing.
 CREATE DATABASE IF NOT EXISTS signoz_meter;
 
+-- unfilled
 CREATE TABLE IF NOT EXISTS signoz_meter.samples_agg_1d
 (
     temporality LowCardinality(String) DEFAULT 'Unspecified',

@@ -7,7 +7,7 @@ import pytest
 from exporters.clickhouse import schema
 from exporters.clickhouse.catalog import Catalog, Found
 from exporters.clickhouse.ddl import View, parse
-from exporters.clickhouse.plan import VERSION, Stamp, Wanted, conflicts, plan
+from exporters.clickhouse.plan import VERSION, VERSIONS, Stamp, Wanted, conflicts, plan
 from exporters.clickhouse.spread import Spread
 
 TEXT = """\
