@@ -1,4 +1,4 @@
-"""A real application, a real collector, a real kill: the views say what the model endpoint served."""
+"""A real application, a real collector, a real kill: views and metrics say what the model endpoint served."""
 
 import os
 import subprocess
@@ -8,12 +8,28 @@ import numpy as np
 import pytest
 
 from tests.apps.endpoint import endpoint
-from tests.running import ROOT, Collector
+from tests.running import CONFIG, ROOT, Collector
 
 CALLS = 40
+ALL_SIGNALS = f"{CONFIG}    metrics: {{{{receivers: [otlp], exporters: [clickhouse]}}}}\n"
+
+TOKENS = """
+SELECT JSONExtractString(labels, 'gen_ai.token.type') AS kind, sum(reached) AS tokens, sum(calls) AS calls
+FROM
+(
+    SELECT fingerprint, argMaxIf(value, unix_milli, endsWith(metric_name, '.sum')) AS reached,
+        argMaxIf(value, unix_milli, endsWith(metric_name, '.count')) AS calls
+    FROM signoz_metrics.distributed_samples_v4
+    WHERE metric_name IN ('gen_ai.client.token.usage.sum', 'gen_ai.client.token.usage.count')
+    GROUP BY fingerprint
+) AS points
+INNER JOIN (SELECT DISTINCT fingerprint, labels FROM signoz_metrics.time_series_v4) AS series USING (fingerprint)
+GROUP BY kind
+ORDER BY kind
+"""
 
 
-def run_app(instrumentation: str, protocol: str, collector: Collector, url: str) -> list[int]:
+def run_app(instrumentation: str, protocol: str, collector: Collector, url: str, run: int) -> list[int]:
     """Run the application to its end and return the durations of its spans in nanoseconds."""
     port = collector.grpc_port if protocol == "grpc" else collector.http_port
     environment = {
@@ -22,7 +38,7 @@ def run_app(instrumentation: str, protocol: str, collector: Collector, url: str)
         "OPENAI_BASE_URL": url,
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://localhost:{port}",
         "OTEL_SERVICE_NAME": "shop",
-        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={run}",
         "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
     }
     command = [sys.executable, "-m", "tests.apps.chat", instrumentation, protocol, str(CALLS)]
@@ -34,19 +50,23 @@ def run_app(instrumentation: str, protocol: str, collector: Collector, url: str)
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 @pytest.mark.parametrize("instrumentation", ["openai", "openai_v2"])
 def test_the_views_return_what_was_served(tmp_path, instrumentation, protocol):
-    collector = Collector(tmp_path)
+    collector = Collector(tmp_path, config=ALL_SIGNALS)
     collector.start()
     with endpoint(seed=5) as (url, served):
-        durations = run_app(instrumentation, protocol, collector, url)
+        durations = run_app(instrumentation, protocol, collector, url, 1)
         collector.kill()
         collector.start()
-        durations += run_app(instrumentation, protocol, collector, url)
+        durations += run_app(instrumentation, protocol, collector, url, 2)
     assert collector.stop() == 0, collector.text
 
-    [[found]] = collector.query(
+    [[found], tokens] = collector.query(
         "SELECT * FROM signoz_genai.summary("
-        "start = '2000-01-01 00:00:00', end = '2100-01-01 00:00:00', step = 0, by = ['service_name', 'language'])"
+        "start = '2000-01-01 00:00:00', end = '2100-01-01 00:00:00', step = 0, by = ['service_name', 'language'])",
+        TOKENS,
     )
+    counted = {"input": served.input_tokens, "output": served.output_tokens}
+    assert {row["kind"]: row["tokens"] for row in tokens} == counted
+    assert [row["calls"] for row in tokens] == [served.calls - served.errors] * 2
     assert (found["service_name"], found["language"]) == ("shop", "python")
     assert int(found["calls"]) == served.calls == 2 * CALLS
     assert int(found["errors"]) == served.errors > 0

@@ -7,7 +7,9 @@ exact durations of its spans in nanoseconds, one a line.
 import sys
 
 import openai
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -21,8 +23,10 @@ class Durations(SpanProcessor):
 
 def main(instrumentation: str, protocol: str, calls: int) -> None:
     if protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     else:
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     if instrumentation == "openai":
         from opentelemetry.instrumentation.openai import OpenAIInstrumentor  # noqa: PLC0415
@@ -32,6 +36,8 @@ def main(instrumentation: str, protocol: str, calls: int) -> None:
     provider.add_span_processor(Durations())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=100))
     trace.set_tracer_provider(provider)
+    meters = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())])
+    metrics.set_meter_provider(meters)
     OpenAIInstrumentor().instrument()
     client = openai.OpenAI(api_key="none", max_retries=0)
     for number in range(calls):
@@ -42,6 +48,7 @@ def main(instrumentation: str, protocol: str, calls: int) -> None:
         except openai.RateLimitError:
             continue
     provider.shutdown()
+    meters.shutdown()
 
 
 if __name__ == "__main__":

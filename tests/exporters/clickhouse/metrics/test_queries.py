@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from collector.batch import Signal, concat
 from collector.otlp.decode import decode
+from tests.clickhouse_http import ROOT
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.corpus import CORPUS, plain
 from tests.exporters.clickhouse.metrics.batches import CUMULATIVE, DELTA, TIME, batch_of, metric, point
@@ -164,6 +165,13 @@ def test_duration_p95(answer: Any) -> None:
     assert set(found) == set(counts)
     for model, buckets in counts.items():
         assert found[model] == pytest.approx(interpolated(0.95, sorted(buckets.items())))
+
+
+def test_the_documented_statement_answers_the_same(answer: Any, embedded: Store) -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    statement = text.split("```sql")[1].split("```")[0].replace("gen_ai.request.model", "gen_ai.response.model")
+
+    assert dict(embedded.rows(statement)) == pytest.approx(dict(answer("duration_p95")))
 
 
 def interpolated(share: float, buckets: list[tuple[float, float]]) -> float:
