@@ -12,6 +12,12 @@ from collector.units import Duration, Secret
 from collector.web.endpoint import split
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_OWN_HEADERS = {
+    "te",
+    "connection",
+    "transfer-encoding",
+    *(f"content-{part}" for part in ("type", "encoding", "length")),
+}
 _WEB_SCHEMES = {"http": True, "https": False}
 _OTHER_SCHEMES = ("dns:", "unix:", "ipv4:", "ipv6:")
 
@@ -19,6 +25,8 @@ _OTHER_SCHEMES = ("dns:", "unix:", "ipv4:", "ipv6:")
 def _check_name(name: str) -> str:
     if not _HEADER_NAME.fullmatch(name) or name.lower().startswith("grpc-"):
         raise ValueError(f"{name!r} is not the name of a header; use letters, digits, '-', '_' and '.'")
+    if name.lower() in _OWN_HEADERS:
+        raise ValueError(f"{name!r} is set by the exporter itself; leave it out")
     return name
 
 

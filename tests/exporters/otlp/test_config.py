@@ -68,6 +68,7 @@ def test_grpc_endpoints_are_read_as_in_the_collector(endpoint: str, insecure: bo
         ("{endpoint: 'h:1', compression: snappy}", "compression"),
         ("{endpoint: 'h:1', headers: {'a b': x}}", "name of a header"),
         ("{endpoint: 'h:1', headers: {grpc-timeout: x}}", "name of a header"),
+        ("{endpoint: 'h:1', headers: {Content-Type: x}}", "by the exporter itself"),
         ("{endpoint: 'h:1', tls: {cert_file: x}}", "go together"),
         ("{endpoint: 'h:1', max_request_size: 0}", "max_request_size"),
         ("{endpoint: 'h:1', endpont: x}", "endpont"),

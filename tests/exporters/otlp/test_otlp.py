@@ -1,10 +1,12 @@
 """The OTLP exporters against real receivers in this process: what goes out, and what answers lead to."""
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import grpc
@@ -247,6 +249,24 @@ def test_the_status_decides_even_if_the_answer_is_cut_off_or_endless() -> None:
             exporter.export(spans("b"))
         exporter.export(spans("c"))
     assert len(str(refusal.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 500, b"\xff" * 99_999]
+)
+def test_what_is_no_http_is_tried_again(answer: bytes) -> None:
+    def talk() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    with socket.create_server(("localhost", 0)) as listener:
+        thread = Thread(target=talk)
+        thread.start()
+        with started(http_exporter(listener.getsockname()[1])) as exporter, pytest.raises(Retryable, match="v1/traces"):
+            exporter.export(spans("a"))
+        thread.join()
 
 
 def test_redirects_are_not_followed() -> None:
