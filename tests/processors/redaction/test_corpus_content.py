@@ -1,0 +1,65 @@
+"""What real instrumentations wrote: redacted, nothing of what was said is left, and every number stays."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from collector.batch import Signal
+from collector.otlp.decode import decode
+from processors.genai import GenaiProcessor
+from processors.redaction import RedactionProcessor
+from processors.rollup import RollupProcessor
+from tests.processors.items import items_of, made
+
+CORPUS = Path(__file__).parents[2] / "corpus"
+LIBRARIES = sorted(path.name for path in CORPUS.iterdir() if path.is_dir() and list(path.glob("*/traces-1.pb")))
+SAID = ("content", "messages", "input.value", "output.value", "ai.prompt", "ai.response.text", ".input", ".output")
+
+
+def requests_of(library):
+    return [decode(Signal.TRACES, path.read_bytes()) for path in sorted((CORPUS / library).glob("*/traces-*.pb"))]
+
+
+def rollups_of(batch):
+    [current, *_] = made(GenaiProcessor, {}).process(batch)
+    derived = [one for one in made(RollupProcessor, {}).process(current) if one.signal is Signal.ROLLUPS]
+    return [one.main.to_pylist() for one in derived]
+
+
+def sentences(value):
+    """Return the texts of some words in a value."""
+    if isinstance(value, str):
+        try:
+            return sentences(json.loads(value)) if value.startswith(("[", "{")) else {value} if " " in value else set()
+        except ValueError:
+            return {value}
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return set().union(*map(sentences, inner))
+
+
+def said_in(batch):
+    """Return the sentences in what ends like the names of content."""
+    found = set()
+    for item in items_of(batch):
+        for holder in (item, *item.get("events", [])):
+            for key, value in dict(holder.get("attributes", {})).items():
+                if key.endswith(SAID) and not key.endswith("content_filter_results"):
+                    found |= sentences(value)
+    return {text for text in found if len(text) > 12}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("action", ["mask", "drop"])
+def test_nothing_said_is_left_and_every_number_stays(library, action):
+    redaction = made(RedactionProcessor, {"allow_all_keys": True, "messages": {"default": action}})
+    for batch in requests_of(library):
+        [result] = redaction.process(batch)
+        left = json.dumps(items_of(result), default=str, ensure_ascii=False)
+
+        assert [text for text in said_in(batch) if json.dumps(text, ensure_ascii=False)[1:-1] in left] == []
+        assert rollups_of(result) == rollups_of(batch)
+
+
+def test_there_is_something_said_in_the_corpus():
+    assert sum(len(said_in(batch)) for library in LIBRARIES for batch in requests_of(library)[:3]) > 20
