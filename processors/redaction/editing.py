@@ -86,6 +86,14 @@ _CONTAINERS = frozenset(
 _USAGE = frozenset({"usage", "usage_metadata", "usageMetadata", "token_usage"})
 """Keys of counts, which stay."""
 
+_REQUEST: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("input", "messages", "prompt", "contents", "suffix", "query"), "user"),
+        **dict.fromkeys(("instructions", "system", "system_instruction", "systemInstruction"), "system"),
+    }
+)
+"""Keys of a call's parameters that hold content, and who speaks there."""
+
 _SPEAKERS = frozenset({"human", "ai", "system", "user", "assistant", "tool"})
 """Words for roles that some write as the type of a message."""
 
@@ -110,7 +118,9 @@ class Editor:
         value = parsed(said)
         if isinstance(value, str):
             return self._apply(said, self._action(spot.role, spot.kind))
-        if spot.kind in _PAYLOADS and not _is_message(value):
+        if spot.kind == "request" and isinstance(value, dict):
+            made = self._request(value)
+        elif spot.kind in _PAYLOADS and not _is_message(value):
             made = self._payload(value, self._action(spot.role, spot.kind), said)
         else:
             made = self._walk(value, spot.role, spot.kind)
@@ -128,6 +138,13 @@ class Editor:
             case dict():
                 return self._map(value, role, kind)
         return value
+
+    def _request(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of a call without what was said in them."""
+        made = {
+            key: self._walk(under, _REQUEST[key], "text") if key in _REQUEST else under for key, under in value.items()
+        }
+        return {key: under for key, under in made.items() if under is not DROPPED}
 
     def _map(self, value: Mapping[str, Any], role: str, kind: str) -> Any:
         role, own = _told(value, role)

@@ -159,6 +159,19 @@ def test_messages_alone_change_nothing_but_content():
     assert redacted(attributes, messages={"default": "drop"}) == attributes
 
 
+def test_parameters_of_a_call_stay_but_for_what_was_said_in_them():
+    told = redacted(
+        {"llm.invocation_parameters": '{"model": "gpt-4o", "input": [{"role": "user", "content": "Hi"}], "top_p": 1}'},
+        **MASK,
+    )
+
+    assert json.loads(told["llm.invocation_parameters"]) == {
+        "model": "gpt-4o",
+        "input": [{"role": "user", "content": "****"}],
+        "top_p": 1,
+    }
+
+
 def test_links_and_exemplars_are_looked_at_too():
     traces = batch_of_items(
         Signal.TRACES, [{"links": [{"trace_id": "", "span_id": "", "attributes": {"a": "secret"}}]}]
