@@ -1,7 +1,8 @@
 """The commands that ClickHouse adds to ``genai-collector``."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from collector.config import Configuration
 from collector.prices import PriceBook, read_own
 from collector.prices.own import PricesError
 from exporters.clickhouse import ClickhouseExporter
-from exporters.clickhouse.client import UnusableError
+from exporters.clickhouse.client import Connection, UnusableError
+from exporters.clickhouse.report import report_card
 from exporters.clickhouse.reprice import Change
 from exporters.clickhouse.reprice import reprice as priced_anew
 
@@ -42,21 +44,44 @@ def reprice(
         book = PriceBook([entry for path in files for entry in read_own(path)])
     except PricesError as error:
         raise click.ClickException(str(error)) from error
+    last = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
+    for name, connection in _connections(configuration):
+        changes = priced_anew(connection, book, start.replace(tzinfo=UTC), last, dry_run=dry_run)
+        click.echo(f"{name}: prices from {book.source}" + ("; nothing was stored" if dry_run else ""))
+        _print(changes)
+
+
+@click.command()
+@click.option("--from", "start", type=click.DateTime(_FORMATS), help="First moment, UTC; default is a day before --to.")
+@click.option("--to", "end", type=click.DateTime(_FORMATS), help="The moment after the last, UTC; default is now.")
+@configured
+def report(configuration: Configuration, start: datetime | None, end: datetime | None) -> None:
+    """Print what is missing or suspicious in what each service and library reports, and what to do about it."""
+    last = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
+    first = start.replace(tzinfo=UTC) if start else last - timedelta(days=1)
+    for name, connection in _connections(configuration):
+        click.echo(f"{name}: model calls from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+        card = report_card(connection, first, last)
+        for reporter in card:
+            click.echo(f"\n{reporter.title}\n  {reporter.calls} calls, written as {', '.join(reporter.conventions)}")
+            for finding in reporter.findings:
+                click.echo(f"  - {finding.text}\n    {finding.advice}")
+        if not card:
+            click.echo("no model calls; send some, or name an earlier --from")
+
+
+def _connections(configuration: Configuration) -> Iterator[tuple[str, Connection]]:
+    """Yield the name of each clickhouse exporter and a connection, closed afterwards."""
     exporters = made(configuration, ClickhouseExporter)
     if not exporters:
-        raise click.ClickException("the configuration names no clickhouse exporter; there is nothing to price")
-    last = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
+        raise click.ClickException("the configuration names no clickhouse exporter; add one, or name another file")
     for exporter in exporters:
         try:
             connection = exporter.connect()
         except UnusableError as error:
             raise click.ClickException(f"{exporter.host.id}: dsn: {error}") from error
-        try:
-            changes = priced_anew(connection, book, start.replace(tzinfo=UTC), last, dry_run=dry_run)
-        finally:
-            connection.close()
-        click.echo(f"{exporter.host.id}: prices from {book.source}" + ("; nothing was stored" if dry_run else ""))
-        _print(changes)
+        with closing(connection):
+            yield exporter.host.id, connection
 
 
 def _print(changes: Mapping[tuple[str, str], Change]) -> None:

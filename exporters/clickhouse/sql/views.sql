@@ -94,3 +94,76 @@ CREATE OR REPLACE VIEW signoz_genai.totals AS
 SELECT {numbers}
 FROM (SELECT {sums} FROM ({rows}) AS r)
 COMMENT 'Every number over all calls that are kept';
+
+CREATE OR REPLACE VIEW signoz_genai.report_card AS
+WITH
+    ['chat', 'generate_content', 'text_completion', 'embeddings'] AS operations,
+    findings AS
+    (
+        SELECT service_name, language, library, library_version, conventions, calls,
+            arrayJoin(arrayFilter(each -> each.2 > 0, [
+                ('none', 1, 'nothing to do'),
+                ('usage missing on streams', streams_without_usage, 'ask for it where the app calls the model: stream_options={"include_usage": true}; or upgrade the library'),
+                ('usage missing', calls_without_usage, 'upgrade the library: it does not report tokens of all its calls'),
+                ('cache tokens never reported', if(cache_reports = 0, cacheable, 0), 'upgrade the library, or use another that reports gen_ai.usage.cache_read.input_tokens; until then cache utilization is unknown'),
+                ('errors may be invisible', if(errors = 0 AND calls >= 50, calls, 0), 'no call failed, which is rare: make one fail, and if it does not show, upgrade the library'),
+                ('instrumented twice', doubled, 'another library reports the same calls: remove one of them; meanwhile they are counted once'),
+                ('model without a price', unpriced, 'put the processor cost into the pipeline, and the models of signoz_genai.unpriced_models into a file of prices'),
+                ('model unknown', unnamed, 'upgrade the library: it does not name the model of all its calls'),
+                ('service unnamed', if(service_name IN ('', 'unknown_service') OR startsWith(service_name, 'unknown_service:'), calls, 0), 'set OTEL_SERVICE_NAME where the app starts')
+            ])) AS told_of
+        FROM
+        (
+            SELECT service_name, language, library, library_version,
+                arraySort(groupUniqArray(convention)) AS conventions,
+                countIf(counted) AS calls,
+                countIf(counted AND failed) AS errors,
+                countIf(counted AND NOT failed AND streamed AND NOT told) AS streams_without_usage,
+                countIf(counted AND NOT failed AND NOT streamed AND NOT told) AS calls_without_usage,
+                countIf(counted AND told AND operation != 'embeddings') AS cacheable,
+                countIf(counted AND cached) AS cache_reports,
+                countIf(counted AND told AND NOT priced) AS unpriced,
+                countIf(operation IN (operations) AND kind != 2 AND reason = '' AND NOT named) AS unnamed,
+                countIf(reason NOT IN ('', 'wrapper', 'server_view', 'stream_part')) AS doubled
+            FROM
+            (
+                SELECT
+                    resources_string['service.name'] AS service_name,
+                    resources_string['telemetry.sdk.language'] AS language,
+                    scope.name AS library,
+                    scope.version AS library_version,
+                    kind,
+                    attributes_string['gen_ai.operation.name'] AS operation,
+                    attributes_string['genai_collector.uncounted.reason'] AS reason,
+                    mapContains(attributes_string, 'gen_ai.request.model') OR mapContains(attributes_string, 'gen_ai.response.model') AS named,
+                    operation IN (operations) AND kind != 2 AND reason = '' AND named AS counted,
+                    has_error OR mapContains(attributes_string, 'error.type') AS failed,
+                    attributes_bool['gen_ai.request.stream'] AS streamed,
+                    mapContains(attributes_number, 'gen_ai.usage.input_tokens') AS told,
+                    mapContains(attributes_number, 'gen_ai.usage.cache_read.input_tokens') AS cached,
+                    mapContains(attributes_number, 'genai_collector.cost.nano_usd') AS priced,
+                    multiIf(
+                        mapContains(attributes_string, 'openinference.span.kind'), 'OpenInference',
+                        mapContains(attributes_string, 'ai.operationId'), 'Vercel AI SDK',
+                        mapContains(attributes_string, 'langfuse.observation.type'), 'Langfuse',
+                        mapContains(attributes_string, 'llm.request.type') OR mapContains(attributes_string, 'traceloop.span.kind'), 'OpenLLMetry',
+                        mapContains(attributes_number, 'gen_ai.usage.prompt_tokens') OR mapContains(attributes_number, 'gen_ai.usage.completion_tokens'), 'OpenTelemetry 1.26',
+                        mapContains(attributes_string, 'gen_ai.system'), 'OpenTelemetry 1.27 to 1.36',
+                        'OpenTelemetry 1.37 or later') AS convention
+                FROM signoz_traces.distributed_signoz_index_v3
+                WHERE ts_bucket_start >= toUnixTimestamp({start:DateTime('UTC')}) - 1800
+                    AND ts_bucket_start <= toUnixTimestamp({end:DateTime('UTC')})
+                    AND timestamp >= {start:DateTime('UTC')} AND timestamp < {end:DateTime('UTC')}
+                    AND mapContains(attributes_string, 'gen_ai.operation.name')
+            )
+            GROUP BY ALL
+            HAVING calls > 0 OR doubled > 0 OR unnamed > 0
+        )
+    )
+SELECT service_name, language, library, library_version, conventions, calls,
+    told_of.1 AS finding, told_of.2 AS affected_calls, told_of.3 AS advice
+FROM findings
+WHERE told_of.1 != 'none' OR (service_name, language, library, library_version) NOT IN
+    (SELECT service_name, language, library, library_version FROM findings WHERE told_of.1 != 'none')
+ORDER BY service_name, library, library_version, affected_calls DESC
+COMMENT 'What is missing or suspicious in what each service and library reports, and what to do, as report_card(start, end)';
