@@ -93,3 +93,14 @@ def test_days_follow_from_timestamps_of_any_unit(unit: str) -> None:
     deliver(recorder, "id", [Insert("d.t", rows, None)])
 
     assert [len(numbers) for numbers in recorder.taken.values()] == [400, 200]
+
+
+def test_other_rows_of_a_side_table_travel_under_another_name() -> None:
+    """A batch that is tried again may bring other rows of side tables; under one name the second would be dropped."""
+    first, other, last = Recorder(), Recorder(), Recorder()
+    deliver(first, "id", [insert_of([1, 2], side=True)])
+    deliver(other, "id", [insert_of([1, 2, 3], side=True)])
+    deliver(last, "id", [insert_of([1, 2], side=True)])
+
+    assert first.taken == last.taken
+    assert not first.taken.keys() & other.taken.keys()

@@ -47,6 +47,7 @@ MISTAKES = {
     7: ("a time in the unit of another signal", [
         f"{HERE}/test_traces.py::test_clickhouse_reads_back_what_signoz_would_have_written",
         f"{HERE}/test_logs.py::test_the_columns_that_the_vectors_do_not_show",
+        f"{HERE}/metrics/test_storage.py::test_clickhouse_reads_back_what_signoz_would_have_written",
     ]),
     8: ("a root whose parent is not the empty text", [
         f"{HERE}/test_traces.py::test_values_that_the_columns_cannot_hold",
@@ -72,7 +73,25 @@ MISTAKES = {
         f"{HERE}/test_delivery.py::test_rows_of_few_days_travel_together",
         f"{HERE}/test_trace_queries.py::test_the_answer_is_what_the_corpus_says",
     ]),
+    14: ("fingerprints of metrics that are nearly right: SigNoz's own series stay apart", [
+        f"{HERE}/metrics/test_fingerprints.py::test_published_hashes",
+        f"{HERE}/metrics/test_metrics.py::test_samples_are_signoz_s",
+    ]),
+    15: ("a series without its row of each hour, labels that lack those of resource and scope", [
+        f"{HERE}/metrics/test_metrics.py::test_a_series_has_a_row_for_every_hour",
+        f"{HERE}/metrics/test_storage.py::test_series_are_in_every_table_at_their_hour_day_and_week",
+        f"{HERE}/metrics/test_labels.py::test_labels_are_compact_json_in_the_order_of_bytes",
+    ]),
+    16: ("temporality, unit or environment in other words", [
+        f"{HERE}/metrics/test_parts.py::test_temporality_and_monotony",
+        f"{HERE}/metrics/test_metrics.py::test_series_are_signoz_s",
+        f"{HERE}/metrics/test_metrics.py::test_the_environment",
+    ]),
+    17: ("buckets that do not add up to the last one", [
+        f"{HERE}/metrics/test_parts.py::test_buckets_add_up",
+    ]),
     18: ("latencies as exponential histograms, whose percentiles SigNoz refuses", [
+        f"{HERE}/metrics/test_parts.py::test_an_exponential_histogram_that_is_not_delta_is_refused",
         "processors/rollup/test_metrics.py::test_one_service_in_full",
     ]),
     19: ("percentiles that need a function of SigNoz's server: the views have their own", [
