@@ -1,20 +1,35 @@
-"""The `genai` processor: recognises model calls on spans and gives them today's attributes."""
+"""The `genai` processor: recognises model calls, whoever reports them, and gives them today's attributes."""
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
 
 from collector.batch import Batch, Signal
-from collector.component import ComponentConfig, Processor
-from processors.genai.plan import shipped_planner
+from collector.component import ComponentConfig, Host, Processor
+from processors.genai.grammar import Dialect
+from processors.genai.legacy import write_legacy
+from processors.genai.models import write_models
+from processors.genai.plan import Planner, shipped_planner
+from processors.genai.shipped import extended, read_own
 from processors.genai.translate import translate
 
 
 class GenaiConfig(ComponentConfig):
     """Says what becomes of attributes with older names."""
 
+    emit: Literal["current", "legacy", "both"] = "current"
+    """``both`` also writes OpenLLMetry's names, which older dashboards read. ``legacy`` writes those alone: `rollup`
+    and `cost` do not know them, so a `genai` that says so stands behind."""
+    canonical_model: bool = False
+    """Also write one name for each model as `genai_collector.model`: without vendor, date and version."""
     remove_originals: bool = False
     """Drop the older attributes that were translated; otherwise they stay beside the new ones."""
     messages: bool = True
     """Also write prompts and completions as `gen_ai.input.messages` and `gen_ai.output.messages`."""
+    mapping_files: tuple[Path, ...] = ()
+    """Files with tables of your own, in the grammar of ``mappings``; the first one wins."""
+    mappings: Dialect = Dialect()
+    """A table of your own, laid over ``mapping_files`` and what comes with the package; see docs/dialects.md."""
 
 
 class GenaiProcessor(Processor):
@@ -28,12 +43,30 @@ class GenaiProcessor(Processor):
 
     Config = GenaiConfig
 
+    def __init__(self, config: Any, host: Host) -> None:
+        super().__init__(config, host)
+        self.planner: Planner = _planner(config.mappings)
+
+    def start(self) -> None:
+        """Read the user's own tables."""
+        if self.config.mapping_files:
+            files = [read_own(self.host.base / path) for path in self.config.mapping_files]
+            self.planner = _planner(self.config.mappings, *files)
+
     def process(self, batch: Batch) -> Iterable[Batch]:
-        """Return the batch with current attributes on its spans."""
+        """Return the batch with the attributes that are wanted."""
         if batch.signal is Signal.ROLLUPS or not batch.rows:
             return [batch]
         config: GenaiConfig = self.config
-        translation = translate(
-            batch, shipped_planner(), messages=config.messages, remove_originals=config.remove_originals
-        )
-        return [translation.result()]
+        translation = translate(batch, self.planner, messages=config.messages, remove_originals=config.remove_originals)
+        result = translation.result()
+        if config.canonical_model:
+            result = write_models(result, self.planner.table)
+        if config.emit == "current":
+            return [result]
+        return [write_legacy(result, self.planner.table, alone=config.emit == "legacy")]
+
+
+def _planner(*own: Dialect) -> Planner:
+    tables = [table for table in own if table != Dialect()]
+    return Planner(extended(tables)) if tables else shipped_planner()

@@ -189,6 +189,15 @@ class Dialects:
         """Return the rules for the names of spans that *scope* is known for."""
         return [rule for rule in self.spans if fnmatchcase(scope, rule.scope)]
 
+    def model_of(self, name: str) -> str:
+        """Return the one name of the model that goes by *name*; fine-tuned ones keep theirs."""
+        told = name.lower()
+        if told.startswith("ft:"):
+            return told
+        for rule in self.models:
+            told = rule.pattern.sub(rule.by, told)
+        return told or name
+
     def folders_of(self, scope: str) -> Sequence[str]:
         """Return the folders of the code that writes spans of *scope*, where its own failures look like a call's."""
         return [rule.folder for rule in self.watchers if fnmatchcase(scope, rule.scope)]

@@ -18,6 +18,7 @@ import pyarrow as pa
 from collector.attributes import Positions, attributes_of
 from collector.batch import Batch, Signal
 from collector.rewrite import Rows
+from collector.values import array_of_texts
 from processors.genai.exclusive import complete_input
 from processors.genai.failures import name_failures
 from processors.genai.grammar import Kind, Words
@@ -27,7 +28,7 @@ from processors.genai.spanevents import read_events
 from processors.genai.spannames import name_operations
 from processors.genai.table import Step
 from processors.genai.translation import Mask, Translation, words_of
-from processors.genai.values import MEMBER, Reading, array_of, read, respelled, usable
+from processors.genai.values import MEMBER, Reading, read, respelled, usable
 
 
 def translate(
@@ -172,7 +173,7 @@ def _add_numbered(translation: Translation, planner: Planner, numbered: Numbered
     table = planner.table
     word = cache(_finish_word(table.steps_of(FINISH_REASONS)))
     reasons = numbered.reasons(word, translation.missing(FINISH_REASONS))
-    lists = pa.array([array_of(told) for told in reasons.values()], pa.binary())
+    lists = pa.array([array_of_texts(told) for told in reasons.values()], pa.binary())
     rows = np.array(list(reasons), dtype=np.int64)
     translation.add_each(FINISH_REASONS, "array_value", rows, lists, "numbered attributes")
     if messages:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
+from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
 
 from collector.attributes import Attributes, Positions, optional
+from collector.values import array_of_texts
 from processors.genai.documents import at, document, is_unicode
 from processors.genai.grammar import Kind, address
 from processors.genai.messages import convert, convert_value
@@ -133,12 +134,6 @@ def respelled(source: Source, positions: Positions, step: Step) -> Reading:
     return source.texts.mapped(positions, lambda text: None if (new := word(text)) == text else new)
 
 
-@lru_cache(maxsize=4096)
-def array_of(texts: tuple[str, ...]) -> bytes:
-    """Return an OTLP ArrayValue of strings as protobuf bytes."""
-    return ArrayValue(values=[AnyValue(string_value=text) for text in texts]).SerializeToString()
-
-
 def _counts(source: Source, positions: Positions, _: Step) -> Reading:
     counts = source.attributes.naturals(positions)
     return _each(pa.array(counts), counts >= 0)
@@ -190,7 +185,7 @@ def _respelled_list(data: bytes, step: Step) -> bytes | None:
     if told is None:
         return None
     words = tuple((step.word(text) if step.word else None) or text for text in told)
-    return None if words == told else array_of(words)
+    return None if words == told else array_of_texts(words)
 
 
 @lru_cache(maxsize=4096)
@@ -272,7 +267,7 @@ def _listed(value: Any, step: Step) -> bytes | None:
         text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str) and is_unicode(text)
     ]
     words = tuple(word for text in texts if (word := step.word(text) if step.word else text))
-    return array_of(words) if words else None
+    return array_of_texts(words) if words else None
 
 
 def natural(value: Any) -> int | None:

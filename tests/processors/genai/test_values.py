@@ -2,9 +2,10 @@ import pyarrow as pa
 import pytest
 
 from collector.attributes import attributes_of
+from collector.values import array_of_texts
 from processors.genai.grammar import Dialect
 from processors.genai.table import Dialects
-from processors.genai.values import MEMBER, Source, Texts, array_of, read, respelled, usable
+from processors.genai.values import MEMBER, Source, Texts, read, respelled, usable
 from tests.processors.spans import batch_from
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -46,7 +47,11 @@ def source_of(attributes, positions):
             ["new", "new", "own", None, None, None, None],
         ),
         ({"kind": "text", "values": {"old": "new"}, "closed": True}, ["old", "own"], ["new", None]),
-        ({"kind": "texts", "values": {"a": "b"}}, ["A", "c", "", 1], [array_of(("b",)), array_of(("c",)), None, None]),
+        (
+            {"kind": "texts", "values": {"a": "b"}},
+            ["A", "c", "", 1],
+            [array_of_texts(("b",)), array_of_texts(("c",)), None, None],
+        ),
         (
             {"kind": "flag"},
             [True, False, "True", "FALSE", "yes", 1, None],
@@ -90,7 +95,7 @@ def test_only_values_that_are_spelled_otherwise_are_respelled():
     [positions] = attributes.locate(["x"])
     told = respelled(source_of(attributes, positions), positions, step(kind="texts", values={"end_turn": "stop"}))
 
-    assert listed(told) == [None, array_of(("stop", "stop")), array_of(("length",)), None]
+    assert listed(told) == [None, array_of_texts(("stop", "stop")), array_of_texts(("length",)), None]
 
 
 DOCUMENTS = [

@@ -1,0 +1,311 @@
+"""One span of each dialect, in the words of those who write it, and what it says today."""
+
+import json
+
+import pytest
+
+from collector.batch import Signal
+from collector.component import Host
+from collector.otlp.decode import decode
+from collector.otlp.json import from_json
+from processors.genai import GenaiConfig, GenaiProcessor
+from tests.processors.spans import START, attributes_of_spans, batch_from
+
+NAN = float("nan")
+INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
+READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_write.input_tokens"
+ABSENT = object()
+
+
+def told(span, scope, **config):
+    [result] = GenaiProcessor(GenaiConfig(**config), Host("genai")).process(batch_from(span, scope=scope))
+    [attributes] = attributes_of_spans(result)
+    return attributes
+
+
+def vercel(operation, **more):
+    return {"ai.operationId": operation, "ai.model.id": "claude-x", "ai.model.provider": "anthropic.messages", **more}
+
+
+LITELLM_USAGE = "{'prompt_tokens': 9, 'completion_tokens': 2, 'prompt_tokens_details': {'cached_tokens': 4}, 'x': None}"
+CASES = {
+    "litellm": (
+        "litellm",
+        {"llm.request.type": "completion", "llm.is_streaming": "True", "gen_ai.request.model": "gpt-4o",
+         "gen_ai.system": "openai", "gen_ai.usage.prompt_tokens": 9, "metadata.usage_object": LITELLM_USAGE,
+         "gen_ai.response.finish_reasons": '["tool_calls"]', "gen_ai.cost.total_cost": 0.25},
+        {"gen_ai.operation.name": "chat", INPUT: 9, OUTPUT: 2, READ: 4, "gen_ai.request.stream": True,
+         "gen_ai.response.finish_reasons": ["tool_call"], "genai_collector.reported.cost_usd": 0.25},
+    ),
+    "litellm's raw request is no call": (
+        "litellm", {"llm.openai.model": "gpt-4o", "llm.openai.messages": "[]"}, {"gen_ai.operation.name": ABSENT},
+    ),
+    "logfire": (
+        "logfire.openai",
+        {"gen_ai.request.model": "gpt-4o", "gen_ai.system": "openai", "gen_ai.operation.name": "chat",
+         "gen_ai.usage.input_tokens": 2000, "gen_ai.usage.raw": '{"prompt_tokens_details": {"cached_tokens": 1500}}',
+         "session.id": "[Scrubbed due to 'session']", "operation.cost": 0.5,
+         "request_data": '{"stream": true, "messages": [{"role": "user", "content": "Hi"}]}'},
+        {INPUT: 2000, READ: 1500, "gen_ai.conversation.id": ABSENT, "genai_collector.reported.cost_usd": 0.5,
+         "gen_ai.request.stream": True,
+         "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"Hi"}]}]'},
+    ),
+    "logfire counts Anthropic's cache in": (
+        "logfire.anthropic",
+        {"gen_ai.request.model": "claude-x", "gen_ai.system": "anthropic", "gen_ai.operation.name": "chat", INPUT: 2000,
+         "gen_ai.usage.raw": '{"input_tokens": 500, "cache_read_input_tokens": 1500}'},
+        {INPUT: 2000, READ: 1500},
+    ),
+    "strands": (
+        "strands-agents",
+        {"gen_ai.operation.name": "chat", "gen_ai.system": "strands-agents", "gen_ai.request.model": "claude-x",
+         "gen_ai.usage.prompt_tokens": 100, "gen_ai.usage.cache_write_input_tokens": 30,
+         "gen_ai.server.time_to_first_token": 500, "session.id": "s"},
+        {INPUT: 100, WRITE: 30, "gen_ai.response.time_to_first_chunk": 0.5, "gen_ai.conversation.id": "s",
+         "gen_ai.provider.name": "anthropic"},
+    ),
+    "langtrace": (
+        "langtrace_python_sdk.instrumentation.openai",
+        {"gen_ai.operation.name": "embed", "langtrace.service.name": "OpenAI", "gen_ai.request.model": "e",
+         "gen_ai.usage.input_tokens": 7},
+        {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": "openai",
+         "genai_collector.reported.operation.name": "embed"},
+    ),
+    "langsmith's retriever is no embedding": (
+        "langsmith", {"langsmith.span.kind": "retriever", "gen_ai.operation.name": "embeddings"},
+        {"gen_ai.operation.name": "retrieval", "genai_collector.reported.operation.name": "embeddings"},
+    ),
+    "langsmith": (
+        "langsmith",
+        {"langsmith.span.kind": "llm", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5,
+         "gen_ai.usage.input_token_details": '{"cache_read": 3}', "gen_ai.completion": '{"messages": []}'},
+        {"gen_ai.operation.name": "chat", READ: 3, "gen_ai.provider.name": "openai"},
+    ),
+    "vercel 4 without usage": (
+        "ai", vercel("ai.streamText.doStream", **{"ai.usage.promptTokens": NAN, "gen_ai.usage.input_tokens": NAN}),
+        {"gen_ai.operation.name": "chat", "gen_ai.request.stream": True, "gen_ai.provider.name": "anthropic"},
+    ),
+    "vercel 5 leaves the cache out": (
+        "ai",
+        vercel("ai.generateText.doGenerate", **{
+            "ai.usage.inputTokens": 500, "ai.usage.cachedInputTokens": 300,
+            "ai.response.providerMetadata": '{"anthropic": {"usage": {"input_tokens": 500}}}'}),
+        {INPUT: 800, READ: 300, "genai_collector.reported.input_tokens": 500},
+    ),
+    "vercel 6 counts it in, also where it says less": (
+        "ai",
+        vercel("ai.generateObject.doGenerate", **{
+            "ai.usage.promptTokens": 800, "ai.usage.cachedInputTokens": 300,
+            "ai.response.providerMetadata": '{"anthropic": {"usage": {"input_tokens": 500}}}'}),
+        {INPUT: 800, READ: 300},
+    ),
+    "openai always counts it in": (
+        "ai",
+        {"ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": "openai.chat",
+         "ai.usage.promptTokens": 800, "ai.response.providerMetadata": '{"openai": {"cachedPromptTokens": 300}}'},
+        {INPUT: 800, READ: 300},
+    ),
+    "vercel 7": (
+        "ai",
+        {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 5, "ai.usage.inputTokens": 9},
+        {"gen_ai.operation.name": "invoke_agent", INPUT: 5},
+    ),
+    "what is around calls gets no usage": (
+        "ai", vercel("ai.generateText", **{"ai.usage.inputTokens": 500}),
+        {"gen_ai.operation.name": "invoke_agent", INPUT: ABSENT, "gen_ai.request.model": ABSENT},
+    ),
+    "bedrock": (
+        "opentelemetry.instrumentation.botocore.bedrock-runtime",
+        {"gen_ai.operation.name": "chat", "gen_ai.system": "aws.bedrock", INPUT: 500, READ: 100},
+        {INPUT: 600},
+    ),
+    "bedrock by its host": (
+        "x", {"gen_ai.operation.name": "chat", "gen_ai.system": "anthropic",
+              "server.address": "bedrock-runtime.us-east-1.amazonaws.com"},
+        {"gen_ai.provider.name": "aws.bedrock"},
+    ),
+    "azure by its host": (
+        "x",
+        {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "server.address": "me.openai.azure.com"},
+        {"gen_ai.provider.name": "azure.ai.openai", "genai_collector.reported.provider.name": "openai"},
+    ),
+    "a host that nobody knows says nothing": (
+        "x", {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "server.address": "localhost"},
+        {"gen_ai.provider.name": "openai"},
+    ),
+    "host and port in one": (
+        "mistralai_sdk_tracer", {"gen_ai.request.model": "m", "server.address": "api.mistral.ai:443"},
+        {"server.address": "api.mistral.ai", "gen_ai.operation.name": "chat", "gen_ai.provider.name": "mistral_ai"},
+    ),
+    "other telemetry keeps to itself": (
+        "http", {"server.address": "api.openai.com:443", "session.id": "s", "input.value": "x", "agent.name": "a"},
+        {"server.address": "api.openai.com:443", "gen_ai.provider.name": ABSENT, "gen_ai.conversation.id": ABSENT},
+    ),
+    "arms": (
+        "x", {"gen_ai.span.kind": "LLM", "gen_ai.request.model": "qwen"}, {"gen_ai.operation.name": "chat"},
+    ),
+    "mlflow": (
+        "mlflow",
+        {"mlflow.spanType": '"CHAT_MODEL"', "mlflow.chat.tokenUsage": '{"input_tokens": 3, "output_tokens": 4}',
+         "mlflow.llm.model": '"gpt-4o"'},
+        {"gen_ai.operation.name": "chat", INPUT: 3, OUTPUT: 4, "gen_ai.request.model": "gpt-4o"},
+    ),
+    "a cost of nothing is unknown": (
+        "openlit", {"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 0},
+        {"genai_collector.reported.cost_usd": ABSENT},
+    ),
+    "no wait where nothing streams": (
+        "openlit",
+        {"gen_ai.operation.name": "chat", "gen_ai.request.is_stream": False, "gen_ai.server.time_to_first_token": 0.5},
+        {"gen_ai.response.time_to_first_chunk": ABSENT, "gen_ai.request.stream": False},
+    ),
+    "traceloop's tool": (
+        "x", {"traceloop.span.kind": "tool", "traceloop.entity.name": "get_weather", "traceloop.entity.input": "{}"},
+        {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather",
+         "gen_ai.tool.call.arguments": "{}"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_attributes(name):
+    scope, attributes, expected = CASES[name]
+    found = told({"attributes": attributes}, scope)
+
+    assert {key: found.get(key, ABSENT) for key in expected} == expected
+
+
+def exception(path, kind="AttributeError"):
+    stack = f'Traceback:\n  File "/app/chat.py", line 1, in ask\n  File "{path}", line 7, in wrapper\n{kind}: "x"'
+    facts = {"exception.type": kind, "exception.stacktrace": stack}
+    pairs = [{"key": key, "value": {"stringValue": value}} for key, value in facts.items()]
+    return {"name": "exception", "timeUnixNano": str(START), "attributes": pairs}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/site-packages/openlit/instrumentation/openai/utils.py", (True, None)),
+        ("/site-packages/openai/_base_client.py", (None, "AttributeError")),
+    ],
+)
+def test_who_watched_the_call_failed_not_the_call(path, expected):
+    span = {"name": "chat gpt-4o", "status": {"code": 2}, "events": [exception(path)]}
+    found = told(span, "openlit.instrumentation.openai")
+
+    assert (found.get("genai_collector.instrumentation_error"), found.get("error.type")) == expected
+    assert found["gen_ai.request.model"] == "gpt-4o"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [("Error code: 429 - {...}", "429"), ("Request timed out.", "timeout"), ("no idea", "_OTHER")],
+)
+def test_langfuse_tells_failures_in_words(message, expected):
+    attributes = {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.level": "ERROR",
+        "langfuse.observation.status_message": message,
+        "langfuse.observation.model.name": "gpt-4o",
+    }
+    found = told({"attributes": attributes}, "langfuse-sdk")
+
+    assert (found["error.type"], found["gen_ai.request.model"]) == (expected, "gpt-4o")
+    assert "gen_ai.response.model" not in found
+
+
+def test_a_failure_without_a_type_has_that_of_its_text():
+    span = {
+        "status": {"code": 2, "message": "Error code: 503 - overloaded"},
+        "attributes": {"openinference.span.kind": "LLM"},
+    }
+    found = told(span, "openinference.instrumentation.openai_agents")
+
+    assert (found["error.type"], found["genai_collector.call"]) == ("503", True)
+
+
+def test_the_first_piece_of_an_answer_as_a_time_of_day():
+    attributes = {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.completion_start_time": '"2023-11-14T22:13:20.250Z"',
+    }
+    found = told({"attributes": attributes}, "langfuse-sdk")
+
+    assert found["gen_ai.response.time_to_first_chunk"] == pytest.approx(0.25)
+    assert found["gen_ai.request.stream"] is True
+
+
+def event(name, **attributes):
+    pairs = [{"key": key.replace("__", "."), "value": {"stringValue": value}} for key, value in attributes.items()]
+    return {"name": name, "timeUnixNano": str(START), "attributes": pairs}
+
+
+def test_messages_from_events():
+    span = {
+        "attributes": {"gen_ai.operation.name": "chat"},
+        "events": [
+            event("gen_ai.system.message", content="Be short."),
+            event("gen_ai.user.message", content='[{"type": "text", "text": "Hi"}]'),
+            event("gen_ai.choice", finish_reason="stop", message='{"content": "Hello"}'),
+        ],
+    }
+    found = told(span, "strands-agents")
+
+    assert [message["role"] for message in json.loads(found["gen_ai.input.messages"])] == ["system", "user"]
+    assert json.loads(found["gen_ai.output.messages"]) == [
+        {"role": "assistant", "parts": [{"type": "text", "content": "Hello"}], "finish_reason": "stop"}
+    ]
+
+
+def test_whole_prompts_from_events():
+    span = {
+        "attributes": {"gen_ai.operation.name": "chat"},
+        "events": [
+            event("gen_ai.content.prompt", gen_ai__prompt="user: Hi"),
+            event("gen_ai.content.completion", gen_ai__completion="Hello"),
+        ],
+    }
+    found = told(span, "openlit.otel.tracing")
+
+    assert json.loads(found["gen_ai.input.messages"])[0]["parts"] == [{"type": "text", "content": "user: Hi"}]
+    assert json.loads(found["gen_ai.output.messages"])[0]["role"] == "assistant"
+
+
+def test_openinference_tool_calls_and_parts():
+    attributes = {
+        "openinference.span.kind": "LLM",
+        "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.contents.0.message_content.type": "text",
+        "llm.input_messages.0.message.contents.0.message_content.text": "Hi",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "get",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": '{"a": 1}',
+        "input.value": '{"messages": [{"role": "user", "content": "not this"}]}',
+    }
+    found = told({"attributes": attributes}, "openinference.instrumentation.openai")
+
+    assert json.loads(found["gen_ai.input.messages"]) == [
+        {"role": "user", "parts": [{"type": "text", "content": "Hi"}]}
+    ]
+    [part] = json.loads(found["gen_ai.output.messages"])[0]["parts"]
+    assert (part["name"], part["arguments"]) == ("get", {"a": 1})
+
+
+def test_log_records_and_metric_points():
+    pair = {"key": "gen_ai.system", "value": {"stringValue": "az.ai.openai"}}
+    token = {"key": "llm.usage.token_type", "value": {"stringValue": "prompt"}}
+    scope = {"name": "x"}
+    logs = {
+        "resourceLogs": [
+            {"scopeLogs": [{"scope": scope, "logRecords": [{"timeUnixNano": str(START), "attributes": [pair]}]}]}
+        ]
+    }
+    point = {"timeUnixNano": str(START), "asInt": "3", "attributes": [pair, token]}
+    metric = {"name": "t", "sum": {"dataPoints": [point], "aggregationTemporality": 1}}
+    metrics = {"resourceMetrics": [{"scopeMetrics": [{"scope": scope, "metrics": [metric]}]}]}
+    genai = GenaiProcessor(GenaiConfig(), Host("genai"))
+    for signal, request in ((Signal.LOGS, logs), (Signal.METRICS, metrics)):
+        [result] = genai.process(decode(signal, from_json(signal, json.dumps(request).encode())))
+        [found] = attributes_of_spans(result)
+
+        assert found["gen_ai.provider.name"] == "azure.ai.openai"
+        assert found.get("gen_ai.token.type") == ("input" if signal is Signal.METRICS else None)
