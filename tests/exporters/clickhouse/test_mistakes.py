@@ -15,6 +15,8 @@ from exporters.clickhouse.logs import log_inserts
 from exporters.clickhouse.traces import trace_inserts
 from tests.exporters.clickhouse import corpus, log_batches
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
+from tests.exporters.clickhouse.metrics.batches import batch_of as metric_batch
+from tests.exporters.clickhouse.metrics.batches import metric, point
 from tests.exporters.clickhouse.trace_batches import batch_of, span
 
 TESTS = Path(__file__).parents[2]
@@ -170,13 +172,15 @@ def test_old_rows_are_taken_and_expire(embedded: Store, make_exporter: MakeExpor
     embedded.empty()
     now = int(time()) * 10**9
     times = [now - 40 * 86_400 * 10**9, now]
-    exporter = make_exporter(embedded.dsn, retention=15)
+    exporter = make_exporter(embedded.dsn, retention=15, metrics_retention=30)
     exporter.export(batch_of(*(span(start_time_unix_nano=at) for at in times)))
     exporter.export(log_batches.batch_of(*(log_batches.record(time_unix_nano=at) for at in times)))
+    exporter.export(metric_batch(metric("gauge", *(point(as_int=1, time_unix_nano=at) for at in times))))
 
     for table, time_column in (
         ("signoz_traces.signoz_index_v3", "toUnixTimestamp64Nano(timestamp)"),
         ("signoz_logs.logs_v2", "timestamp"),
+        ("signoz_metrics.samples_v4", "unix_milli * 1000000"),
     ):
         embedded.connection.command(f"OPTIMIZE TABLE {table} FINAL")
         assert embedded.rows(f"SELECT {time_column} FROM {table}") == [(now,)]
