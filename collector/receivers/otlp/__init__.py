@@ -25,8 +25,8 @@ class OtlpReceiver(Receiver):
         super().__init__(config, host, consume)
         grpc, http = config.protocols.grpc, config.protocols.http
         self._endpoints = [protocol.endpoint for protocol in (grpc, http) if protocol is not None]
-        self._grpc = None if grpc is None else GrpcServer(grpc, Intake(host, consume, "grpc"), host.id)
-        self._http = None if http is None else OtlpHttpServer(http, Intake(host, consume, "http"), host.id, host.log)
+        self._grpc = None if grpc is None else GrpcServer(grpc, Intake(host, consume, "grpc"), host)
+        self._http = None if http is None else OtlpHttpServer(http, Intake(host, consume, "http"), host)
 
     @property
     def grpc_port(self) -> int:

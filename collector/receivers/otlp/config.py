@@ -1,13 +1,14 @@
 """The options of the OTLP receiver, under the OpenTelemetry Collector's names."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, model_validator
 
 from collector.batch import Signal
 from collector.component import ComponentConfig
 from collector.units import Duration
 from collector.web.endpoint import Endpoint
+from collector.web.tls import ServerTlsConfig
 
 _MIB = 1024**2
 
@@ -44,10 +45,14 @@ class KeepaliveConfig(ComponentConfig):
 
 
 class GrpcConfig(ComponentConfig):
-    """Says how OTLP/gRPC is served."""
+    """Says how OTLP/gRPC is served. Requests may be compressed with gzip or deflate."""
 
     endpoint: Endpoint = "localhost:4317"
     """Where to listen, ``host:port``."""
+    transport: Literal["tcp"] = "tcp"
+    """There is no other."""
+    tls: ServerTlsConfig | None = None
+    """Without it nothing is encrypted."""
     max_recv_msg_size_mib: int = Field(64, ge=1, le=2047)
     """The largest request in MiB, after decompression; larger ones get RESOURCE_EXHAUSTED."""
     max_concurrent_streams: int = Field(100, ge=1)
@@ -55,6 +60,27 @@ class GrpcConfig(ComponentConfig):
     workers: int = Field(32, ge=1)
     """Requests handled at the same time; others wait, still unread, in their connections."""
     keepalive: KeepaliveConfig = KeepaliveConfig()
+    include_metadata: Literal[False] = False
+    """Metadata of requests is not kept: no processor reads it."""
+
+    @model_validator(mode="after")
+    def _speaks_both_versions(self) -> "GrpcConfig":
+        if self.tls is not None and self.tls.min_version != "1.2":
+            raise ValueError("gRPC always speaks TLS 1.2 and 1.3; set tls.min_version to 1.2 or use http")
+        return self
+
+
+class CorsConfig(ComponentConfig):
+    """Says which web pages may send from a browser."""
+
+    allowed_origins: tuple[str, ...] = ()
+    """Origins like ``https://app.example.com``; ``*`` stands for anything within one, alone for every origin."""
+    allowed_headers: tuple[str, ...] = ()
+    """Headers that pages may set besides Accept, Content-Type and X-Requested-With; ``*`` for any."""
+    exposed_headers: tuple[str, ...] = ()
+    """Headers of the answer that pages may read."""
+    max_age: NonNegativeInt = 0
+    """Seconds for which browsers remember that they may send; 0 leaves it to them."""
 
 
 def _check_path(path: str) -> str:
@@ -68,10 +94,14 @@ UrlPath = Annotated[str, AfterValidator(_check_path)]
 
 
 class HttpConfig(ComponentConfig):
-    """Says how OTLP/HTTP is served."""
+    """Says how OTLP/HTTP is served. Requests may be compressed with gzip, deflate, zlib or zstd."""
 
     endpoint: Endpoint = "localhost:4318"
     """Where to listen, ``host:port``."""
+    tls: ServerTlsConfig | None = None
+    """Without it nothing is encrypted."""
+    cors: CorsConfig = CorsConfig()
+    """Without origins browsers may not send."""
     max_request_body_size: int = Field(64 * _MIB, ge=1)
     """The largest request in bytes, after decompression; larger ones get 413."""
     traces_url_path: UrlPath = "/v1/traces"
@@ -88,6 +118,8 @@ class HttpConfig(ComponentConfig):
     """How long one request may take to arrive, headers and body; slower ones get 408."""
     idle_timeout: Duration = 120.0
     """How long a connection may wait for its next request."""
+    include_metadata: Literal[False] = False
+    """Headers of requests are not kept: no processor reads them."""
 
     @property
     def paths(self) -> dict[str, Signal]:

@@ -8,10 +8,12 @@ from typing import Any
 import grpc
 
 from collector.batch import Signal
+from collector.component import Host
 from collector.otlp.protocol import PROTOCOLS
 from collector.receivers.otlp.config import GrpcConfig, KeepaliveConfig
 from collector.receivers.otlp.intake import Intake
 from collector.web.endpoint import cannot_listen, split
+from collector.web.tls import server_files
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _FOREVER_MS = 2**31 - 1
@@ -20,23 +22,28 @@ _FOREVER_MS = 2**31 - 1
 class GrpcServer:
     """Serves OTLP/gRPC until it is stopped."""
 
-    def __init__(self, config: GrpcConfig, intake: Intake, where: str) -> None:
+    def __init__(self, config: GrpcConfig, intake: Intake, host: Host) -> None:
         self._config = config
         self._intake = intake
-        self._where = where
+        self._where = host.id
+        self._base = host.base
         self._server: grpc.Server | None = None
         self._pool: ThreadPoolExecutor | None = None
         self.port = 0
 
     def start(self) -> None:
-        """Listen and serve; raise OSError when the address is taken."""
+        """Listen and serve; raise OSError when the address is taken or a certificate cannot be used."""
+        credentials = self._credentials()
         self._pool = ThreadPoolExecutor(self._config.workers, thread_name_prefix=self._where)
         self._server = grpc.server(self._pool, options=_options(self._config))
         self._server.add_generic_rpc_handlers((*self._handlers(),))
         host, port = split(self._config.endpoint)
         address = f"[{host}]:{port}" if ":" in host else f"{host or '0.0.0.0'}:{port}"  # noqa: S104 - as ':4317' says
         try:
-            self.port = self._server.add_insecure_port(address)
+            if credentials is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             self.stop(0)
             raise cannot_listen(f"{self._where}: protocols.grpc.endpoint", self._config.endpoint, error) from error
@@ -50,6 +57,14 @@ class GrpcServer:
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        tls = self._config.tls
+        if tls is None:
+            return None
+        files = server_files(tls, self._base, f"{self._where}: protocols.grpc.tls")
+        pairs = [(files.key, files.certificate)]
+        return grpc.ssl_server_credentials(pairs, files.authorities or None, bool(files.authorities))
 
     def _handlers(self) -> "Iterator[grpc.GenericRpcHandler[Any, Any]]":
         for signal, protocol in PROTOCOLS.items():

@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import socket
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from threading import Thread
@@ -17,10 +18,13 @@ from cheroot.server import Gateway, HTTPConnection, HTTPServer
 from google.rpc.code_pb2 import Code
 
 from collector.batch import Signal
+from collector.component import Host
 from collector.receivers.otlp.body import ENCODINGS, Malformed, TooLarge, decompress, read_chunked, read_sized
 from collector.receivers.otlp.config import HttpConfig
+from collector.receivers.otlp.cors import Cors
 from collector.receivers.otlp.intake import Answer, Intake
 from collector.web.endpoint import cannot_listen, resolve
+from collector.web.tls import server_context
 
 _STATUS = {
     Code.OK: "200 OK",
@@ -42,24 +46,25 @@ _PIECE = 64 * 1024
 class OtlpHttpServer:
     """Serves OTLP/HTTP until it is stopped."""
 
-    def __init__(self, config: HttpConfig, intake: Intake, where: str, log: Any) -> None:
+    def __init__(self, config: HttpConfig, intake: Intake, host: Host) -> None:
         self._config = config
         self._intake = intake
-        self._where = where
-        self._log = log
+        self._host = host
         self._server: _Server | None = None
         self.port = 0
 
     def start(self) -> None:
-        """Listen and serve; raise OSError when the address is taken."""
+        """Listen and serve; raise OSError when the address is taken or a certificate cannot be used."""
+        where, tls = f"{self._host.id}: protocols.http", self._config.tls
+        context = None if tls is None else server_context(tls, self._host.base, f"{where}.tls")
         try:
-            server = _Server(self._config, self._intake, self._log)
+            server = _Server(self._config, self._intake, self._host.log, context)
             server.prepare()
         except OSError as error:
-            raise cannot_listen(f"{self._where}: protocols.http.endpoint", self._config.endpoint, error) from error
+            raise cannot_listen(f"{where}.endpoint", self._config.endpoint, error) from error
         self._server = server
         self.port = server.bind_addr[1]
-        Thread(target=server.serve, name=self._where, daemon=True).start()
+        Thread(target=server.serve, name=self._host.id, daemon=True).start()
 
     def stop(self, grace: float) -> None:
         """Refuse new requests, give the running ones *grace* seconds, release the port."""
@@ -81,6 +86,21 @@ class _TimedSocket(socket.SocketIO):
         self.deadline = math.inf
         self.dry = False
 
+    def shakes_hands(self) -> bool:
+        """Return whether TLS, where it is spoken, is agreed upon with the client by the deadline."""
+        if isinstance(self._timed, ssl.SSLSocket) and self._timed.version() is None:
+            try:
+                self._timed.settimeout(max(self.deadline - monotonic(), 0.001))
+                self._timed.do_handshake()
+            except OSError:  # of the client's making, and ended by closing
+                return False
+        return True
+
+    @property
+    def has_decrypted(self) -> bool:
+        """Tell whether TLS holds bytes that the system no longer tells of."""
+        return isinstance(self._timed, ssl.SSLSocket) and self._timed.pending() > 0
+
     def readinto(self, buffer: Any) -> int | None:
         """Fill *buffer* from the socket; raise TimeoutError after the deadline."""
         if self.dry:
@@ -101,7 +121,7 @@ class _Reader(io.BufferedReader):
         """Tell whether bytes of the next request are here already, without asking the socket."""
         self.raw.dry = True
         try:
-            return bool(self.peek(1))
+            return bool(self.peek(1)) or self.raw.has_decrypted
         finally:
             self.raw.dry = False
 
@@ -110,15 +130,18 @@ class _Connection(HTTPConnection):
     """Is a connection whose every request has a deadline, and whose refusals reach a client that still sends."""
 
     def __init__(self, server: "_Server", sock: socket.socket, makefile: Any) -> None:
+        if server.tls is not None:
+            # The handshake waits for the first read: here it would keep all other clients waiting.
+            sock = server.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         super().__init__(server, sock, lambda *args: makefile(*args) if "w" in args[1] else _Reader(_TimedSocket(sock)))
         self.read_timeout = server.config.read_timeout
         self.unread = False
 
     def communicate(self) -> bool:
         """Serve one request, unless the server stops; return whether the connection stays open."""
-        if not self.server.ready:
-            return False
         self.rfile.raw.deadline = monotonic() + self.read_timeout
+        if not self.server.ready or not self.rfile.raw.shakes_hands():
+            return False
         stays: bool = super().communicate()  # type: ignore[no-untyped-call]
         if self.unread:
             self._drain()
@@ -146,12 +169,14 @@ class _Server(HTTPServer):
     max_request_header_size = _HEADER_LIMIT
     request_queue_size = _BACKLOG
 
-    def __init__(self, config: HttpConfig, intake: Intake, log: Any) -> None:
+    def __init__(self, config: HttpConfig, intake: Intake, log: Any, tls: ssl.SSLContext | None) -> None:
         threads = config.workers
         super().__init__(resolve(config.endpoint), _Gateway, threads, threads, server_name="genai-collector")
         self.config = config
         self.intake = intake
         self.log = log
+        self.tls = tls
+        self.cors = Cors(config.cors)
         self.timeout = math.ceil(config.idle_timeout)
         self.keep_alive_conn_limit = config.max_connections
         self.open: set[_Connection] = set()
@@ -197,6 +222,11 @@ class _Gateway(Gateway):
 
     def respond(self) -> None:
         """Read the request, hand it to the intake and send the answer."""
+        origin, asked = self._header(b"Origin"), self._header(b"Access-Control-Request-Method")
+        if self.req.server.cors.is_preflight(self.req.method.decode("latin-1"), origin, asked):
+            wanted = self._header(b"Access-Control-Request-Headers")
+            self._write("204 No Content", self.req.server.cors.preflight(origin, wanted))
+            return
         json = self._media_type() == _JSON
         try:
             self._check_head()
@@ -210,10 +240,8 @@ class _Gateway(Gateway):
     def _check_head(self) -> None:
         path, served = self.req.path.decode("latin-1"), self.req.server.config.paths
         if path not in served:
-            text = (
-                f"nothing is served at {path}; send {', '.join(f'{what} to {where}' for where, what in served.items())}"
-            )
-            raise _Refusal("404 Not Found", Code.NOT_FOUND, text)
+            elsewhere = ", ".join(f"{signal} to {place}" for place, signal in served.items())
+            raise _Refusal("404 Not Found", Code.NOT_FOUND, f"nothing is served at {path}; send {elsewhere}")
         self._signal = served[path]
         if reason := self.req.server.intake.closed(self._signal):
             raise _Refusal("404 Not Found", Code.NOT_FOUND, reason)
@@ -248,12 +276,15 @@ class _Gateway(Gateway):
         media = self._media_type()
         known = media in (_PROTOBUF, _JSON)
         body = answer.encode(self._signal, json=media == _JSON) if known else answer.text.encode()
+        fields = {"Content-Type": media if known else _TEXT, "Content-Length": str(len(body)), **headers}
+        self._write(status, {**fields, **self.req.server.cors.headers(self._header(b"Origin"))}, body)
+
+    def _write(self, status: str, headers: Mapping[str, str], body: bytes = b"") -> None:
         if not self._whole and (self.req.chunked_read or self._length()):
             self.req.close_connection = True
             self.req.conn.unread = True
-        fields = {"Content-Type": media if known else _TEXT, "Content-Length": str(len(body)), **headers}
         self.req.status = status.encode()
-        self.req.outheaders = [(name.encode(), value.encode()) for name, value in fields.items()]
+        self.req.outheaders = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         self.req.ensure_headers_sent()
         if body:
             self.req.write(body)

@@ -34,6 +34,10 @@ def test_no_protocol_is_a_mistake(value: dict[str, Any]) -> None:
         ({"http": {"logs_url_path": "/v1/traces"}}, "two signals have the same path"),
         ({"http": {"max_request_body_size": 0}}, "greater than or equal to 1"),
         ({"grpc": {"max_recv_msg_size_mib": 4096}}, "less than or equal to 2047"),
+        ({"grpc": {"tls": {"cert_file": "a", "key_file": "b", "min_version": "1.3"}}}, "always speaks TLS 1.2 and 1.3"),
+        ({"http": {"tls": {"cert_file": "", "key_file": "b"}}}, "must name files"),
+        ({"http": {"tls": {"cert_file": "a"}}}, "key_file"),
+        ({"http": {"include_metadata": True}}, "should be False"),
         ({"grpc": {"endpint": "localhost:1"}}, "Extra inputs are not permitted"),
     ],
 )
