@@ -41,6 +41,8 @@ _BACKLOG = 128
 _LINGER = 2.0
 _WAKE = 0.1  # seconds after which the accepting thread looks for idle connections and for the end
 _PIECE = 64 * 1024
+BUFFER = 8192
+"""Bytes that a connection reads ahead."""
 
 
 class OtlpHttpServer:
@@ -133,7 +135,9 @@ class _Connection(HTTPConnection):
         if server.tls is not None:
             # The handshake waits for the first read: here it would keep all other clients waiting.
             sock = server.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        super().__init__(server, sock, lambda *args: makefile(*args) if "w" in args[1] else _Reader(_TimedSocket(sock)))
+        super().__init__(
+            server, sock, lambda *args: makefile(*args) if "w" in args[1] else _Reader(_TimedSocket(sock), BUFFER)
+        )
         self.read_timeout = server.config.read_timeout
         self.unread = False
 

@@ -1,6 +1,5 @@
 """TLS on both doors, with certificates made for the test and real clients."""
 
-import io
 import socket
 import ssl
 from contextlib import closing
@@ -18,6 +17,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from structlog.testing import capture_logs
 
+from collector.receivers.otlp.http_server import BUFFER
 from tests.collector.receivers.otlp.receiving import Pipeline, receiving, request
 from tests.collector.receivers.otlp.test_http_server import head
 from tests.collector.receivers.otlp.test_receiver import EXPORT, spans
@@ -101,9 +101,9 @@ def test_a_connection_is_kept_and_large_bodies_arrive_whole(keys: Keys) -> None:
 
 def test_a_request_decrypted_together_with_another_is_answered_too(keys: Keys) -> None:
     """Both stand in one record, and the first ends where the server's buffer does: the system tells of neither."""
-    body = bytes(io.DEFAULT_BUFFER_SIZE - len(head("Content-Length: 8000")))
+    body = bytes(BUFFER - len(head("Content-Length: 8000")))
     one = head(f"Content-Length: {len(body)}") + body
-    assert len(one) == io.DEFAULT_BUFFER_SIZE
+    assert len(one) == BUFFER
     with (
         receiving(Pipeline(), http=keys.server()) as receiver,
         socket.create_connection(("localhost", receiver.http_port), timeout=20) as plain,
