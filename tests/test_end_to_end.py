@@ -6,12 +6,25 @@ import sys
 
 import numpy as np
 import pytest
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from tests.apps.endpoint import endpoint
 from tests.running import CONFIG, ROOT, Collector
 
 CALLS = 40
-ALL_SIGNALS = f"{CONFIG}    metrics: {{{{receivers: [otlp], exporters: [clickhouse]}}}}\n"
+ALL_SIGNALS = f"""{CONFIG}    metrics: {{{{receivers: [otlp], exporters: [clickhouse]}}}}
+    logs: {{{{receivers: [otlp], exporters: [clickhouse]}}}}
+"""
 
 TOKENS = """
 SELECT JSONExtractString(labels, 'gen_ai.token.type') AS kind, sum(reached) AS tokens, sum(calls) AS calls
@@ -81,3 +94,44 @@ def test_the_views_return_what_was_served(tmp_path, instrumentation, protocol):
         assert [found["cache_read_tokens"], found["cache_utilization"], found["cache_coverage"]] == [None, None, 0]
     exact = np.percentile(np.array(durations) / 1e9, [50, 95, 99])
     assert [found[f"duration_p{percent}_seconds"] for percent in (50, 95, 99)] == pytest.approx(exact, rel=0.01)
+
+
+def say_something(collector: Collector, number: int) -> None:
+    """Send a span, a log record of it and a measurement by the SDK's own exporters."""
+    target = {"endpoint": f"http://localhost:{collector.grpc_port}", "insecure": True}
+    resource = Resource({"service.name": "shop"})
+    spans, logs = TracerProvider(resource=resource), LoggerProvider(resource=resource)
+    spans.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(**target)))
+    logs.add_log_record_processor(SimpleLogRecordProcessor(OTLPLogExporter(**target)))
+    metrics = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter(**target))], resource)
+    with spans.get_tracer("app").start_as_current_span("ask"):
+        metrics.get_meter("app").create_counter("questions").add(number)
+        body = {"content": f"question {number}"}
+        severity = SeverityNumber.INFO
+        logs.get_logger("app").emit(LogRecord(body=body, event_name="gen_ai.user.message", severity_number=severity))
+    for provider in (spans, logs, metrics):
+        provider.shutdown()
+
+
+def test_every_signal_lands_in_its_database(tmp_path):
+    collector = Collector(tmp_path, config=ALL_SIGNALS)
+    collector.start()
+    say_something(collector, 1)
+    collector.kill()
+    collector.start()
+    say_something(collector, 2)
+    assert collector.stop() == 0, collector.text
+
+    logs, metrics, columns = collector.query(
+        "SELECT l.body AS body, l.attributes_string AS attributes, s.name AS span FROM signoz_logs.logs_v2 AS l"
+        " INNER JOIN signoz_traces.signoz_index_v3 AS s ON l.trace_id = s.trace_id AND l.span_id = s.span_id"
+        " ORDER BY body",
+        "SELECT metric_name, sum(value) AS value FROM signoz_metrics.samples_v4 GROUP BY metric_name",
+        "SELECT DISTINCT column_name FROM signoz_metadata.column_evolution_metadata ORDER BY column_name",
+    )
+    event = {"event.name": "gen_ai.user.message"}
+    assert logs == [
+        {"body": f'{{"content":"question {number}"}}', "attributes": event, "span": "ask"} for number in (1, 2)
+    ]
+    assert metrics == [{"metric_name": "questions", "value": 3}]
+    assert [row["column_name"] for row in columns] == ["resource", "resources_string"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.clickhouse_http import ROOT
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.corpus import Item, body_of, event_of, records, spans, time_of
 from tests.exporters.clickhouse.querying import Answer, Corpus, names_of
@@ -170,6 +171,14 @@ def test_pages_hold_every_record_once_and_in_order(corpus: Corpus) -> None:
     assert [(time, trace) for time, _, trace in pages] == [
         (time_of(item.raw), item.raw.trace_id.hex()) for item in newest_first(records())
     ]
+
+
+def test_the_query_of_the_documentation_answers(corpus: Corpus) -> None:
+    text = (ROOT / "docs/logs.md").read_text()
+    query = text.partition("```sql\n")[2].partition("```")[0]
+    rows = corpus.store.rows(query.replace("'shop'", "'checkout-api'"))
+
+    assert [row[1:] for row in rows] == [(row[8], row[6]) for row in list_of_a_service()]
 
 
 def test_genai_events_are_kept_whole(corpus: Corpus) -> None:
