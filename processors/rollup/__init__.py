@@ -1,30 +1,51 @@
-"""The `rollup` processor: sums the model calls of a batch into partial rows that add up."""
+"""The `rollup` processor: sums the model calls of a batch into partial rows that add up, each call once."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from collector.batch import Batch, Signal
-from collector.component import ComponentConfig, Processor
+from collector.component import ComponentConfig, Host, Processor
 from collector.units import Duration
-from processors.rollup.calls import calls_of, places_of
+from processors.rollup.calls import Calls, calls_of, places_of
 from processors.rollup.errors import call_table
-from processors.rollup.grouping import Limits, rollups_of
+from processors.rollup.grouping import Limits, added, changed_entries, entries_of, rollups_of, together
 from processors.rollup.metrics import metrics_of
+from processors.rollup.once import Limits as MemoryLimits
+from processors.rollup.once import Once, Verdict
+from processors.rollup.once.facts import facts_of, links_of
+from processors.rollup.once.notes import dump, load
+from processors.rollup.uncounted import told
+
+
+class MemoryConfig(ComponentConfig):
+    """Says how long calls are remembered, so that what else is reported about them does not count again.
+
+    A report that comes later than that counts as a call of its own; a wrapper counts if all that it stands around
+    came so much earlier.
+    """
+
+    window: Duration = 600.0
+    """How long after it arrived a span is remembered."""
+    max_calls: int = Field(default=200_000, ge=1)
+    """Most calls remembered (about 0.5 KiB each); the oldest are forgotten first, some thousands at a time."""
+    max_links: int = Field(default=500_000, ge=0)
+    """Most other spans remembered (about 0.2 KiB each), to know which call stands around which."""
 
 
 class RollupMetricsConfig(ComponentConfig):
     """Says whether the numbers also leave as OTLP metrics."""
 
     enabled: bool = False
-    """Yield them as delta metrics too, for the pipeline's exporters that take metrics."""
+    """Yield them as delta metrics too, for the pipeline's exporters that take metrics. Such a metric only grows: what
+    is taken out of the rollups again, as a report was of a call that had been counted, stays in it."""
     prefix: str = "genai_collector."
     """Stands before the metrics' names, so that they do not add up with what applications send under the same names."""
 
 
 class RollupConfig(ComponentConfig):
-    """Says how finely calls are told apart."""
+    """Says how finely calls are told apart, and what is remembered to count each once."""
 
     interval: Duration = 60.0
     """The length of a row's time slot, whole seconds. A call belongs to the slot in which it started."""
@@ -32,6 +53,12 @@ class RollupConfig(ComponentConfig):
     """Characters of the longest value kept in a dimension; longer ones are counted under `__other__`."""
     max_groups: int = Field(1000, ge=1)
     """Most groups kept apart in one batch; those of fewest calls are counted together under `__other__`."""
+    uncounted: Literal["move", "keep"] = "move"
+    """What becomes of a span that tells of a call but does not count: ``move`` puts `gen_ai.request.model`, usage and
+    other attributes that dashboards sum under `genai_collector.uncounted.`; ``keep`` leaves them. Either way
+    `genai_collector.uncounted.reason` says why. Spans that were stored before the reason was known stay as they are."""
+    memory: MemoryConfig = MemoryConfig()
+    """How long calls are remembered."""
     metrics: RollupMetricsConfig = RollupMetricsConfig()
     """The same numbers as OTLP metrics."""
 
@@ -44,31 +71,80 @@ class RollupConfig(ComponentConfig):
 
 
 class RollupProcessor(Processor):
-    """Yields each batch of traces as it is and, where it holds model calls, the rollup rows of them.
+    """Yields each batch of traces and, where it holds model calls, the rollup rows of them.
 
     A call is known by its current attributes, so `genai` goes before. Rows hold counts, sums and histograms
-    (`collector.schema.ROLLUPS`) of this batch alone; ClickHouse adds them to those of other batches.
+    (`collector.schema.ROLLUPS`); ClickHouse adds them to those of other batches.
+
+    A call that several spans report counts once: a span around another call is a wrapper; two libraries of one process
+    may tell of the same response or the same moment; a stream may come in two spans; who answered is heard only where
+    who asked says nothing. Such spans may come in any order, in any request: what is found out late becomes a row that
+    adds and takes out (negative sums), so that all rows together are right. Spans that do not count say so.
     """
 
     Config = RollupConfig
     derives: ClassVar[frozenset[Signal]] = frozenset({Signal.ROLLUPS})
+    remembers: ClassVar[bool] = True
+
+    def __init__(self, config: RollupConfig, host: Host) -> None:
+        super().__init__(config, host)
+        memory = config.memory
+        self._once = Once(MemoryLimits(memory.window, memory.max_calls, memory.max_links))
+
+    def start(self) -> None:
+        """Learn again what was learned before the process ended."""
+        notes = [load(data, call_table().classes) for data in self.host.memory.notes()]
+        self._once.restore([note for note in notes if note])
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return the batch, and what was derived from it."""
         if batch.signal is not Signal.TRACES or not batch.rows:
             return [batch]
-        table = call_table()
-        calls = calls_of(batch, table)
-        if calls is None:
-            return [batch]
+        calls = calls_of(batch, call_table())
+        facts = links_of(batch) if calls is None else facts_of(batch, calls, places_of(batch))
+        now = self.host.clock()
+        verdict = self._once.learn(facts, now)
+        self.host.memory.undo(self._once.undo)
+        self._remember(verdict, now)
+        return [self._told(batch, calls, verdict), *self._rollups(batch, calls, verdict)]
+
+    def _remember(self, verdict: Verdict, now: float) -> None:
         config: RollupConfig = self.config
+        if verdict.note:
+            self.host.memory.note(dump(verdict.note, call_table().classes), now + config.memory.window)
+        self.host.metrics.gauge("genai_collector_remembered_calls", len(self._once), processor=self.host.id)
+        self.host.metrics.gauge("genai_collector_remembered_links", self._once.links, processor=self.host.id)
+
+    def _told(self, batch: Batch, calls: Calls | None, verdict: Verdict) -> Batch:
+        """Return the batch with a reason on every span that does not count."""
+        if calls is None or not verdict.reasons:
+            return batch
+        config: RollupConfig = self.config
+        rows = calls.rows.tolist()
+        for reason in verdict.reasons.values():
+            self.host.metrics.count("genai_collector_uncounted_spans", 1, processor=self.host.id, reason=reason)
+        reasons = {rows[place]: reason for place, reason in verdict.reasons.items()}
+        return told(batch, reasons, move=config.uncounted == "move")
+
+    def _rollups(self, batch: Batch, calls: Calls | None, verdict: Verdict) -> Iterable[Batch]:
+        config: RollupConfig = self.config
+        entries = None if calls is None else entries_of(calls, places_of(batch), verdict.counts)
+        if verdict.changes:
+            changed = changed_entries(verdict.changes)
+            entries = changed if entries is None else together(entries, changed)
+        if entries is None or not len(entries.start):
+            return
         limits = Limits(int(config.interval), config.max_value_length, config.max_groups)
-        rows = rollups_of(calls, places_of(batch), table.classes, limits)
-        rollups = batch.derive(self.host.id, Signal.ROLLUPS, {"rollups": rows})
-        return [batch, rollups, *self._metrics(rollups)]
+        rows = rollups_of(entries, call_table().classes, limits)
+        if rows.num_rows:
+            rollups = batch.derive(self.host.id, Signal.ROLLUPS, {"rollups": rows})
+            yield rollups
+            yield from self._metrics(rollups)
 
     def _metrics(self, rollups: Batch) -> Iterable[Batch]:
         config: RollupConfig = self.config
         if config.metrics.enabled:
             moment = int(rollups.id[:15], 16) % (int(config.interval) * 10**9)
-            yield rollups.derive("metrics", Signal.METRICS, metrics_of(rollups.main, moment, config.metrics.prefix))
+            rows = added(rollups.main)
+            if rows.num_rows:
+                yield rollups.derive("metrics", Signal.METRICS, metrics_of(rows, moment, config.metrics.prefix))

@@ -1,11 +1,7 @@
 """Finding the model calls among a batch's spans and reading what is summed about them.
 
-A call is a span whose operation asks a model for something, that names a model (or is marked as a call all the same),
-and that was written by who asked (a span of kind SERVER was written by who answered). Where one call's span stands
-around another's of the same class, as with a framework that calls a client library, only the inner one is a call.
-
-The usage of a call that failed before its answer ended (no finish reason) is an instalment, as of a stream that
-was cut: it is unknown, and not counted.
+A call is a span whose operation asks a model for something and that names a model, or is marked as a call all the same.
+Whether it counts is told elsewhere (`processors.rollup.once`): it may be a wrapper, or a second report of a call.
 """
 
 from collections.abc import Sequence
@@ -46,14 +42,18 @@ OTHERS = (
     "gen_ai.response.finish_reasons",
     "genai_collector.call",
     "genai_collector.instrumentation_error",
+    "gen_ai.response.id",
+    "gen_ai.input.messages",
+    "duration",
 )
 _PLACE = ("service.name", "telemetry.sdk.language", "deployment.environment.name", "deployment.environment")
 KEYS = (*TEXTS, *COUNTS, *OTHERS)
 _TIER = 4
 _STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only", "on_demand"})
-_ASKED_TIER, _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS, _CALL, _OWN_ERROR = range(
+_ASKED_TIER, _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS, _CALL, _OWN_ERROR, *_IDENTITY = range(
     len(KEYS) - len(OTHERS), len(KEYS)
 )
+RESPONSE_ID, PROMPT, TOLD = _IDENTITY
 
 SERVER = 2  # SpanKind
 ERROR = 2  # StatusCode
@@ -61,7 +61,6 @@ ERROR = 2  # StatusCode
 _MOST = np.array([[2**40]] * (len(COUNTS) - 1) + [[2**50]])  # no call has more; sums of less cannot leave 64 bits
 _LONGEST = 2**50  # nanoseconds, 13 days: no call takes longer, so such a time is wrong
 _FEW = 8  # resources
-_DEEPEST = 64  # spans between two calls of one trace
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -71,22 +70,28 @@ Flags = npt.NDArray[np.bool_]
 class Calls:
     """Holds one entry per call in every array.
 
+    *rows* are row numbers of the batch's spans; *found* says where their attributes stand, a line for each of `KEYS`.
     *texts* are row numbers of *words*, shape (5, calls), in the order of `TEXTS`. *tokens* are counts (and the
     cost in 10^-9 USD) or -1 where unknown, shape (7, calls), in the order of `COUNTS`; *embeddings* tells which calls
-    asked for such.
+    asked for such, *answered* which were written by who answered.
     Durations are nanoseconds or -1, *first_chunk* seconds or -1.
-    *error_class* is a number into `CallTable.classes`, or -1 where the call did not fail.
+    *error_class* is a number into `CallTable.classes`, or -1 where the call did not fail; *finished* tells where
+    a reason is given why the answer ended.
     """
 
+    rows: Numbers
+    found: Numbers
     resource: Numbers
     words: list[str]
     texts: Numbers
     embeddings: Flags
+    answered: Flags
     start: npt.NDArray[np.uint64]
     duration: Numbers
     tokens: Numbers
     first_chunk: npt.NDArray[np.float64]
     error_class: Numbers
+    finished: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +111,11 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
     if OPERATION not in attributes.names:
         return None
     found = attributes.locate(KEYS)
-    rows = _named(batch, found)
+    rows = _named(found)
     found[_TIER] = np.where(found[_TIER] < 0, found[_ASKED_TIER], found[_TIER])
     words, texts = _texts(attributes, found[: len(TEXTS), rows])
     words, texts = _with_tiers(words, texts)
-    kept = _call_rows(batch, rows, words, np.vstack((texts, found[_CALL, rows])), table)
+    kept = _asking(words, np.vstack((texts, found[_CALL, rows])), table)
     if not len(kept):
         return None
     rows, texts = rows[kept], texts[:, kept]
@@ -118,20 +123,21 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
     start, end = (np.asarray(batch.main.column(name))[rows] for name in ("start_time_unix_nano", "end_time_unix_nano"))
     lasted = end - start
     timed = (start > 0) & (end >= start) & (lasted <= _LONGEST)
-    error_class = _error_classes(batch, rows, found, table)
     embeddings = np.array([table.operations.get(word) == "embeddings" for word in words])[texts[1]]
-    tokens = _tokens(attributes, found, embeddings)
-    tokens[:, (error_class >= 0) & (found[_FINISH_REASONS] < 0)] = -1
     return Calls(
+        rows=rows,
+        found=found,
         resource=np.asarray(batch.main.column("resource"))[rows],
         words=words,
         texts=texts,
         embeddings=embeddings,
+        answered=np.asarray(batch.main.column("kind"))[rows] == SERVER,
         start=start,
         duration=np.where(timed, lasted.astype(np.int64), -1),
-        tokens=tokens,
+        tokens=_tokens(attributes, found, embeddings),
         first_chunk=_first_chunks(attributes, found),
-        error_class=error_class,
+        error_class=_error_classes(batch, rows, found, table),
+        finished=found[_FINISH_REASONS] >= 0,
     )
 
 
@@ -174,55 +180,18 @@ def _with_tiers(words: list[str], texts: Numbers) -> tuple[list[str], Numbers]:
     return [*words, ""], texts
 
 
-def _named(batch: Batch, found: Numbers) -> Numbers:
-    """Return the rows of the spans that say what was asked of a model, and not by who answered."""
+def _named(found: Numbers) -> Numbers:
+    """Return the rows of the spans that say what was asked of a model."""
     _, operation, requested, answered = found[:_TIER]
-    asked = np.asarray(batch.main.column("kind")) != SERVER
-    return np.flatnonzero((operation >= 0) & ((requested >= 0) | (answered >= 0) | (found[_CALL] >= 0)) & asked)
+    return np.flatnonzero((operation >= 0) & ((requested >= 0) | (answered >= 0) | (found[_CALL] >= 0)))
 
 
-def _call_rows(batch: Batch, rows: Numbers, words: Sequence[str], texts: Numbers, table: CallTable) -> Numbers:
-    """Return which of *rows* are calls, as places in *rows*; after the *texts* stands where calls are marked."""
+def _asking(words: Sequence[str], texts: Numbers, table: CallTable) -> Numbers:
+    """Return which columns of *texts* ask a model; after the texts stands where calls are marked."""
     _, operations, requested, answered, _, marks = texts
+    asks = np.array([word in table.operations for word in words], dtype=bool)
     named = np.array([word != "" for word in words], dtype=bool)
-    numbers = {name: number for number, name in enumerate(sorted(set(table.operations.values())))}
-    classes = np.array([numbers.get(table.operations.get(word, ""), -1) for word in words], dtype=np.int8)[operations]
-    calls = (classes >= 0) & (named[requested] | named[answered] | (marks >= 0))
-    if np.count_nonzero(calls) > 1:
-        of_row = np.full(batch.rows, -1, dtype=np.int8)
-        of_row[rows[calls]] = classes[calls]
-        of_row[_wrappers(batch, of_row)] = -1
-        calls = of_row[rows] >= 0
-    return np.flatnonzero(calls)
-
-
-def _wrappers(batch: Batch, classes: npt.NDArray[np.int8]) -> Numbers:
-    """Return the rows of the calls that have another of their class below them; *classes* is -1 for what is none."""
-    above = _parents(batch, classes)
-    inner = np.flatnonzero((classes >= 0) & (above >= 0))
-    wrappers = [inner[:0]]
-    outer = above[inner]
-    for _ in range(_DEEPEST):
-        if not len(outer):
-            break
-        wrappers.append(outer[(classes[outer] == classes[inner]) & (outer != inner)])
-        outer = above[outer]
-        known = outer >= 0
-        inner, outer = inner[known], outer[known]
-    return np.concatenate(wrappers)
-
-
-def _parents(batch: Batch, classes: npt.NDArray[np.int8]) -> Numbers:
-    """Return the row of every span's parent in its trace, -1 where the batch has none; only -1 if none is a call."""
-    parents, spans = batch.main.column("parent_span_id"), batch.main.column("span_id")
-    above = np.full(batch.rows, -1, dtype=np.int64)
-    parent = np.asarray(pc.index_in(parents, value_set=spans).fill_null(-1))
-    if not (classes[parent[parent >= 0]] >= 0).any():
-        return above
-    traces = np.asarray(batch.main.column("trace_id").dictionary_encode().indices)
-    linked = (parent >= 0) & (traces[parent] == traces) & np.asarray(pc.binary_length(parents), dtype=bool)
-    above[linked] = parent[linked]
-    return above
+    return np.flatnonzero(asks[operations] & (named[requested] | named[answered] | (marks >= 0)))
 
 
 def _tokens(attributes: Attributes, found: Numbers, embeddings: Flags) -> Numbers:

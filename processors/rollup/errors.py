@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -33,6 +34,19 @@ class CallTable(_Row):
     statuses: tuple[_Status, ...]
     names: tuple[_Name, ...]
     otherwise: str
+    model_endings: tuple[re.Pattern[str], ...]
+    summed: tuple[str, ...]
+
+    def plain_model(self, name: str) -> str:
+        """Return what stays of a model's name when vendor, version and date are taken off."""
+        plain = name.strip().lower()
+        for ending in self.model_endings:
+            plain = ending.sub("", plain) or plain
+        return plain
+
+    def is_summed(self, key: str) -> bool:
+        """Tell whether dashboards sum or count the attribute *key*."""
+        return any(fnmatchcase(key, pattern) for pattern in self.summed)
 
     @cached_property
     def classes(self) -> list[str]:

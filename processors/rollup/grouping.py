@@ -3,6 +3,7 @@
 dimensions   one number per call and dimension, in the order of the sorted values
 key          those numbers as one, so that equal keys are one group and sorted keys are sorted rows
 sums         calls in the order of their group, added up from each group's first to its last
+weight       1 for a call that is added, -1 for one that is taken out again
 histograms   map, group and key of every count as one number, sorted; equal ones are one entry
 """
 
@@ -15,7 +16,8 @@ import pyarrow as pa
 
 from collector.schema import CONTEXT_BANDS, ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
 from collector.sketch import bucket_of
-from processors.rollup.calls import Calls, Numbers, Places
+from processors.rollup.calls import Calls, Flags, Numbers, Places
+from processors.rollup.once import Change
 
 OTHER = "__other__"
 """Stands in a dimension for values that are too long or too many."""
@@ -66,13 +68,74 @@ class Groups(NamedTuple):
     member: Numbers
 
 
-def rollups_of(calls: Calls, places: Places, classes: list[str], limits: Limits) -> pa.RecordBatch:
-    """Return the rollup rows (`collector.schema.ROLLUPS`) of *calls*, sorted by time and dimensions."""
-    slots = (calls.start // np.uint64(limits.interval * 10**9)).astype(np.int64)
-    words = [*places.words, *calls.words]
-    band = np.searchsorted(CONTEXT_BANDS, calls.tokens[0], side="left") + len(words)
-    codes = np.concatenate((places.codes[:, calls.resource], calls.texts + len(places.words), [band]))
-    dimensions = _dimensions([*words, *_BANDS], codes, limits.max_value_length)
+class Entries(NamedTuple):
+    """Holds one entry per call that is added or taken out; see `Calls` for what arrays hold.
+
+    *codes* are row numbers of *words*, a line for each of `ROLLUP_DIMENSIONS` but the last. *weight* is 1 or -1.
+    """
+
+    words: Sequence[str]
+    codes: Numbers
+    embeddings: Flags
+    start: Numbers
+    duration: Numbers
+    tokens: Numbers
+    first_chunk: npt.NDArray[np.float64]
+    error_class: Numbers
+    weight: Numbers
+
+
+def entries_of(calls: Calls, places: Places, counts: Flags) -> Entries:
+    """Return the calls that count; the usage of one that failed before its answer ended is unknown."""
+    which = np.flatnonzero(counts)
+    error_class, tokens = calls.error_class[which], calls.tokens[:, which]
+    tokens[:, (error_class >= 0) & ~calls.finished[which]] = -1
+    return Entries(
+        [*places.words, *calls.words],
+        np.concatenate((places.codes[:, calls.resource[which]], calls.texts[:, which] + len(places.words))),
+        calls.embeddings[which],
+        calls.start[which].astype(np.int64),
+        calls.duration[which],
+        tokens,
+        calls.first_chunk[which],
+        error_class,
+        np.ones(len(which), dtype=np.int64),
+    )
+
+
+def changed_entries(changes: Sequence[Change]) -> Entries:
+    """Return calls that are put right."""
+    records = [change.record for change in changes]
+    words = [word for record in records for word in record.texts]
+    return Entries(
+        words,
+        np.arange(len(words)).reshape(len(records), -1).T,
+        np.array([record.embeddings for record in records], dtype=bool),
+        np.array([record.start for record in records], dtype=np.int64),
+        np.array([record.duration for record in records], dtype=np.int64),
+        np.array([record.tokens for record in records], dtype=np.int64).T,
+        np.array([record.first_chunk for record in records], dtype=np.float64),
+        np.array([record.error for record in records], dtype=np.int64),
+        np.array([change.sign for change in changes], dtype=np.int64),
+    )
+
+
+def together(one: Entries, other: Entries) -> Entries:
+    """Return both."""
+    codes = np.concatenate((one.codes, other.codes + len(one.words)), axis=1)
+    rest = (np.concatenate(pair, axis=-1) for pair in zip(one[2:], other[2:], strict=True))
+    return Entries([*one.words, *other.words], codes, *rest)
+
+
+def rollups_of(entries: Entries, classes: list[str], limits: Limits) -> pa.RecordBatch:
+    """Return the rollup rows (`collector.schema.ROLLUPS`) of *entries*, sorted by time and dimensions.
+
+    Rows of which nothing stays when what is taken out is subtracted are left out.
+    """
+    slots = entries.start // (limits.interval * 10**9)
+    band = np.searchsorted(CONTEXT_BANDS, entries.tokens[0], side="left") + len(entries.words)
+    codes = np.concatenate((entries.codes, [band]))
+    dimensions = _dimensions([*entries.words, *_BANDS], codes, limits.max_value_length)
     groups = _groups(slots, dimensions)
     if len(groups.starts) > limits.max_groups:
         dimensions = _folded(dimensions, groups, limits.max_groups)
@@ -83,10 +146,33 @@ def rollups_of(calls: Calls, places: Places, classes: list[str], limits: Limits)
     columns = [
         pa.array(slots[first] * limits.interval).view(_TIME),
         *_lines(names, len(first)),
-        *_sums(calls, groups),
-        *_histograms(calls, groups, classes),
+        *_sums(entries, groups),
+        *_histograms(entries, groups, classes),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=ROLLUPS)
+    rows = pa.RecordBatch.from_arrays(columns, schema=ROLLUPS)
+    return rows if (entries.weight > 0).all() else _left(rows)
+
+
+def added(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows that only add."""
+    grows = np.ones(rows.num_rows, dtype=bool)
+    for name in ROLLUP_SUMS:
+        grows &= np.asarray(rows.column(name)) >= 0
+    for name in ROLLUP_MAPS:
+        column = rows.column(name)
+        taken = np.flatnonzero(np.asarray(column.items) < 0) + column.offsets[0].as_py()
+        grows[np.searchsorted(np.asarray(column.offsets), taken, side="right") - 1] = False
+    return rows if grows.all() else rows.filter(pa.array(grows))
+
+
+def _left(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows that say something."""
+    says = np.zeros(rows.num_rows, dtype=bool)
+    for name in ROLLUP_SUMS:
+        says |= np.asarray(rows.column(name)) != 0
+    for name in ROLLUP_MAPS:
+        says |= np.diff(np.asarray(rows.column(name).offsets)) > 0
+    return rows if says.all() else rows.filter(pa.array(says))
 
 
 def _lines(values: pa.Array, size: int) -> list[pa.Array]:
@@ -154,47 +240,63 @@ def _folded(dimensions: Dimensions, groups: Groups, most: int) -> Dimensions:
     return Dimensions(known, codes)
 
 
-def _sums(calls: Calls, groups: Groups) -> list[pa.Int64Array]:
+def _sums(entries: Entries, groups: Groups) -> list[pa.Int64Array]:
     """Return the columns of `ROLLUP_SUMS`."""
-    input_tokens, cache_read = calls.tokens[0], calls.tokens[2]
-    known = calls.tokens >= 0
-    covered = (cache_read >= 0) & (input_tokens > 0) & ~calls.embeddings
+    input_tokens, cache_read = entries.tokens[0], entries.tokens[2]
+    known = entries.tokens >= 0
+    covered = (cache_read >= 0) & (input_tokens > 0) & ~entries.embeddings
     count = len(_TOKENS)
     matrix = np.empty((len(_MEASURES), len(groups.member)), dtype=np.int64)
-    np.maximum(calls.tokens, 0, out=matrix[:count])
+    np.maximum(entries.tokens, 0, out=matrix[:count])
     matrix[count : 2 * count] = known
     others = (
         covered,
         cache_read * covered,
         input_tokens * covered,
         1,
-        calls.error_class >= 0,
-        np.maximum(calls.duration, 0),
+        entries.error_class >= 0,
+        np.maximum(entries.duration, 0),
     )
     for line, measure in enumerate(others, 2 * count):
         matrix[line] = measure
+    matrix *= entries.weight
     sums = np.add.reduceat(matrix.take(groups.order, axis=1), groups.starts, axis=1)
     return _lines(pa.array(sums[_LINES].ravel()), len(groups.starts))
 
 
-def _histograms(calls: Calls, groups: Groups, classes: list[str]) -> Iterable[pa.MapArray]:
+def _histograms(entries: Entries, groups: Groups, classes: list[str]) -> Iterable[pa.MapArray]:
     """Yield the columns of `ROLLUP_MAPS`."""
     size = len(groups.starts)
-    failed = (calls.error_class >= 0).nonzero()[0]
-    timed, waited = calls.duration >= 0, calls.first_chunk >= 0
+    failed = (entries.error_class >= 0).nonzero()[0]
+    timed, waited = entries.duration >= 0, entries.first_chunk >= 0
     base = groups.member * _WIDE + _HALF
-    durations = base + bucket_of(calls.duration / 1e9)
-    parts = [base[failed] + calls.error_class[failed], durations[timed], durations[failed[timed[failed]]]]
+    durations = base + bucket_of(entries.duration / 1e9)
+    slow = failed[timed[failed]]
+    parts = [base[failed] + entries.error_class[failed], durations[timed], durations[slow]]
+    weights = [entries.weight[failed], entries.weight[timed], entries.weight[slow]]
     if waited.any():
-        parts.append(base[waited] + bucket_of(calls.first_chunk[waited]))
+        parts.append(base[waited] + bucket_of(entries.first_chunk[waited]))
+        weights.append(entries.weight[waited])
     keys = np.concatenate([part + number * size * _WIDE for number, part in enumerate(parts)])
-    keys.sort()
-    starts, counts = _runs(keys)
-    distinct = keys[starts]
+    distinct, counts = _added(keys, np.concatenate(weights))
     bounds = distinct.searchsorted(np.arange(len(ROLLUP_MAPS) * size + 1) * _WIDE).astype(np.int32)
     numbers = (distinct % _WIDE - _HALF).astype(np.int16)
     offsets, items = pa.array(bounds), pa.array(counts)
     labels = pa.array([classes[code] for code in numbers[: bounds[size]].tolist()], pa.string())
-    entries = [(labels, items.slice(0, len(labels))), *[(pa.array(numbers), items)] * 3]
-    for number, ((keys, values), kind) in enumerate(zip(entries, ROLLUP_MAPS.values(), strict=True)):
+    columns = [(labels, items.slice(0, len(labels))), *[(pa.array(numbers), items)] * 3]
+    for number, ((keys, values), kind) in enumerate(zip(columns, ROLLUP_MAPS.values(), strict=True)):
         yield pa.MapArray.from_arrays(offsets.slice(number * size, size + 1), keys, values, type=kind)
+
+
+def _added(keys: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the distinct *keys*, sorted, and the sum of the weights of each where it is not 0."""
+    if (weights > 0).all():
+        keys.sort()
+        starts, counts = _runs(keys)
+        return keys[starts], counts
+    order = keys.argsort(kind="stable")
+    keys = keys[order]
+    starts, _ = _runs(keys)
+    counts = np.add.reduceat(weights[order], starts)
+    stays = counts != 0
+    return keys[starts][stays], counts[stays]

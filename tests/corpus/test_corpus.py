@@ -21,8 +21,6 @@ from processors.rollup import RollupConfig, RollupProcessor
 
 HERE = Path(__file__).parent
 NUMBERS = ("calls", "errors", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-TWICE = "two instrumentations report each call in traces of their own; to be counted once, across requests"
-COUNTED_TWICE = {"traceloop-sdk@0.62.4/anthropic_chat_cached": TWICE}
 RENAMED = {
     "opentelemetry-instrumentation-openai@0.45.6/openrouter": "takes the vendor off the model's name",
     "opentelemetry-instrumentation-openai@0.62.4/openrouter": "takes the vendor off the model's name",
@@ -37,13 +35,6 @@ RENAMED = {
 
 SCENARIOS = sorted(str(path.parent.relative_to(HERE)) for path in HERE.glob("*/*/truth.json"))
 RENAMED |= {name: "says only which model answered" for name in SCENARIOS if name.startswith("langfuse@")}
-
-
-def scenarios(*, failing):
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(reason=failing[name], strict=True)) if name in failing else name
-        for name in SCENARIOS
-    ]
 
 
 def truth_of(scenario):
@@ -76,7 +67,7 @@ def test_there_is_a_corpus():
     assert len(SCENARIOS) > 150
 
 
-@pytest.mark.parametrize("scenario", scenarios(failing=COUNTED_TWICE))
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_numbers_that_spans_can_tell_are_exact(scenario):
     truth = truth_of(scenario)
     rows = rollups_of(scenario)
@@ -86,9 +77,7 @@ def test_the_numbers_that_spans_can_tell_are_exact(scenario):
     assert {name: expected[name] for name in derivable} == {name: sum(row[name] for row in rows) for name in derivable}
 
 
-COMPLETE = [
-    name for name in SCENARIOS if all(truth_of(name)["derivable_from_spans"].values()) and name not in COUNTED_TWICE
-]
+COMPLETE = [name for name in SCENARIOS if all(truth_of(name)["derivable_from_spans"].values())]
 
 
 @pytest.mark.parametrize("scenario", COMPLETE)

@@ -1,0 +1,204 @@
+"""Counting a call once, whoever reports it and in whatever order its spans come.
+
+    facts ──> ledger ──> trees, streams, responses, overlaps: what touches what was known
+                                     │ only those
+                                     v
+                                resolution ──> what counts as it is, what is put right
+
+`merging` holds the rules; all else finds where they apply. What a set of spans adds up to depends on the set alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.rollup.once.facts import CLASS, KEY, RESPONSE, TRACE, VIEW, Facts
+from processors.rollup.once.ledger import ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE, Ledger, Table
+from processors.rollup.once.notes import Note, State
+from processors.rollup.once.overlaps import Rivals
+from processors.rollup.once.resolution import Change, Counted, Resolution
+from processors.rollup.once.trees import Trees
+
+__all__ = ["Change", "Limits", "Once", "Verdict"]
+
+
+class Limits(NamedTuple):
+    """Says how much is remembered: for how many seconds, and how many calls and other spans at most."""
+
+    window: float
+    max_calls: int
+    max_links: int
+
+
+class Verdict(NamedTuple):
+    """Says what became of the calls of a batch.
+
+    *counts* tells which of them count as they are, *reasons* why others do not, by place. *changes* are what else
+    is to be added or taken out. *note* is what to write down, None if nothing was learned.
+    """
+
+    counts: npt.NDArray[np.bool_]
+    reasons: Mapping[int, str]
+    changes: Sequence[Change]
+    note: Note | None
+
+
+class Once:
+    """Remembers calls and tells which count."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._ledger = Ledger()
+        self._trees = Trees(self._ledger)
+        self._rivals = Rivals(self._ledger)
+        self._resolution = Resolution(self._ledger)
+        self._views: Table[tuple[int, int], tuple[int, ...]] = self._ledger.table()
+
+    def __len__(self) -> int:
+        """Return how many calls are remembered."""
+        return self._ledger.next - self._ledger.first
+
+    @property
+    def links(self) -> int:
+        """How many spans that are no calls are remembered."""
+        return len(self._ledger.links)
+
+    def learn(self, facts: Facts, now: float) -> Verdict:
+        """Take in the calls and links of a batch that came at the time *now*."""
+        self._expire(now)
+        self._ledger.begin()
+        kept = self._unknown(facts.matrix[KEY].tolist())
+        told = facts.matrix.shape[1]
+        if len(kept) < told:
+            facts = facts._replace(matrix=facts.matrix[:, kept])
+        rows, touched = self._admit(facts, now)
+        changes = self._resolution.settle(touched)
+        states = self._default(rows)
+        counts = np.zeros(told, dtype=bool)
+        counts[kept] = states == ITSELF
+        uncounted = np.flatnonzero(states == NOTHING).tolist()
+        reasons = {int(kept[place]): self._resolution.reason_of(rows[place]) for place in uncounted}
+        reasons |= dict.fromkeys(set(range(told)) - set(kept.tolist()), "repeated") if len(kept) < told else {}
+        return Verdict(counts, reasons, changes, self._note(facts, rows, states, now))
+
+    def undo(self) -> None:
+        """Take back what was learned last."""
+        self._ledger.rollback()
+
+    def restore(self, notes: Sequence[Note]) -> None:
+        """Learn again what was written down; what depends on more than that is final as it was."""
+        recorded: dict[int, State] = {}
+        for note in notes:
+            first = self._ledger.next
+            self.learn(note.facts, note.now)
+            for place, state in enumerate(note.states.tolist()):
+                recorded[first + place] = (state, note.merged.get(place))
+            for key, state in note.others.items():
+                row = self._ledger.calls.get(key)
+                if row is not None:
+                    recorded[row] = state
+        for row, (state, record) in recorded.items():
+            if self._ledger.alive(row):
+                self._resolution.hold(row, state, record)
+        self._ledger.begin()
+
+    def _expire(self, now: float) -> None:
+        gone = self._ledger.expire(now - self._limits.window, self._limits.max_calls, self._limits.max_links)
+        if not gone:
+            return
+        self._resolution.forget(gone)
+        self._rivals.sweep()
+        callers = self._resolution.callers
+        for key in [key for key, row in callers.items() if row < gone.stop]:
+            del callers[key]
+        for key, views in list(self._views.items()):
+            kept = tuple(row for row in views if row >= gone.stop)
+            if kept:
+                self._views[key] = kept
+            else:
+                del self._views[key]
+        if not self._views:
+            callers.clear()
+
+    def _unknown(self, keys: list[int]) -> npt.NDArray[np.int64]:
+        """Return the places of keys that are neither known nor there before."""
+        calls = self._ledger.calls
+        if calls.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
+            return np.arange(len(keys))
+        first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in calls}
+        return np.array(sorted(first.values()), dtype=np.int64)
+
+    def _admit(self, facts: Facts, now: float) -> tuple[range, set[int]]:
+        """Remember *facts* and return their rows, and all rows that what is learned touches."""
+        ledger = self._ledger
+        first, count = ledger.next, facts.matrix.shape[1]
+        rows = range(first, first + count)
+        touched = self._view_and_callers(facts, rows)
+        above, leaves, sums = self._trees.within(facts, first)
+        state = np.stack((above, leaves, sums, np.full(count, NEW), np.zeros(count, dtype=np.int64)))
+        ledger.append(facts, state, now)
+        ledger.calls.fill(facts.matrix[KEY].tolist(), rows)
+        keys, parents = facts.links
+        inner = parents != 0
+        ledger.link(keys[inner].tolist(), parents[inner].tolist(), now)
+        touched |= self._trees.plant(facts, rows, above)
+        wrappers = np.flatnonzero(leaves == 1)
+        touched.update((wrappers + first).tolist(), sums[wrappers].tolist())
+        if count:
+            touched |= self._resolution.streams.learn(rows) | self._rivals.learn(rows)
+            touched |= self._share(facts, rows)
+        return rows, touched
+
+    def _share(self, facts: Facts, rows: range) -> set[int]:
+        """Remember the responses of new calls, and return all calls that have one in common."""
+        named = np.flatnonzero(facts.matrix[RESPONSE])
+        responses, table = facts.matrix[RESPONSE, named].tolist(), self._ledger.responses
+        if table.keys().isdisjoint(responses) and len(set(responses)) == len(responses):
+            table.fill(responses, list(zip((named + rows.start).tolist(), strict=True)))
+            return set()
+        return {row for place in named.tolist() for row in self._resolution.share(rows[place])}
+
+    def _view_and_callers(self, facts: Facts, rows: range) -> set[int]:
+        """Remember which traces hold calls that were written by who answered, and which by who called."""
+        traces, kinds = facts.matrix[[TRACE, CLASS]].tolist()
+        views = [(row, trace, kind) for row, trace, kind in zip(rows, traces, kinds, strict=True) if kind & VIEW]
+        if not views and not self._views:
+            return set()
+        callers = self._resolution.callers
+        if not self._views:
+            old_traces, old_kinds = (line.tolist() for line in self._ledger.lines((TRACE, CLASS)))
+            for row, (trace, kind) in enumerate(zip(old_traces, old_kinds, strict=True), self._ledger.first):
+                if not kind & VIEW:
+                    callers.put((trace, kind & 1), row)
+        touched = {row for row, _, _ in views}
+        for row, trace, kind in views:
+            self._views.put((trace, kind & 1), (*self._views.get((trace, kind & 1), ()), row))
+        for row, trace, kind in zip(rows, traces, kinds, strict=True):
+            if not kind & VIEW:
+                callers.put((trace, kind & 1), row)
+                touched.update(self._views.get((trace, kind & 1), ()))
+        return touched
+
+    def _default(self, rows: range) -> npt.NDArray[np.int64]:
+        """Let new calls that nothing touches count as they are, wrappers for nothing; return the states of all."""
+        states, leaves = self._ledger.lines((STATE, LEAVES), rows.start)
+        plain = states == NEW
+        states[plain] = np.where(leaves[plain] > 0, NOTHING, ITSELF)
+        self._ledger.fill_states(rows.start, states)
+        return states
+
+    def _note(self, facts: Facts, rows: range, states: npt.NDArray[np.int64], now: float) -> Note | None:
+        earlier = [row for row in self._resolution.settled if row < rows.start]
+        others = {self._ledger.read(KEY, row): self._state_of(row) for row in earlier}
+        if not (len(rows) or len(facts.links[0]) or others):
+            return None
+        merged = {
+            place: self._resolution.counted[rows[place]].record for place in np.flatnonzero(states == MERGED).tolist()
+        }
+        return Note(now, facts, states.astype(np.int8), merged, others)
+
+    def _state_of(self, row: int) -> State:
+        counted: Counted | None = self._resolution.counted.get(row)
+        return self._ledger.read(STATE, row), counted.record if counted else None

@@ -1,0 +1,214 @@
+"""What several spans say about one call: pure functions of facts, whatever the order they come in.
+
+spans     wrapper ── leaf        leaf of another library
+               report                   report               `report_of`: what one library says
+                     same response id?                       `clusters_of`
+                     inside each other?                      `distance_of`
+                            call                             `joined`
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from processors.rollup.once.facts import EMBEDDINGS, PART, VIEW, Fact, Texts, Tokens, form_of
+
+_TOUCHING = 10**9  # nanoseconds between reports of one response
+_SLACK = 20 * 10**6  # nanoseconds by which what is inside may stick out
+_FARTHEST = 300 * 10**6  # nanoseconds between starts and ends of what is one call
+
+
+class Report(NamedTuple):
+    """Is what spans say about a call: *fact* is all they say, *rows* are theirs, *anchor* is the one that counts."""
+
+    fact: Fact
+    rows: tuple[int, ...]
+    scopes: frozenset[int]
+    responses: frozenset[int]
+
+    @property
+    def anchor(self) -> int:
+        """The row that the call is counted by."""
+        return self.fact.row
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether there is a sign of an answer that ended well."""
+        return self.fact.error < 0 and (self.fact.finished or self.fact.tokens[1] >= 0)
+
+
+class Record(NamedTuple):
+    """Is what a call adds to sums."""
+
+    texts: Texts
+    embeddings: bool
+    start: int
+    duration: int
+    tokens: Tokens
+    first_chunk: float
+    error: int
+
+
+def report_of(leaf: Fact, outer: Sequence[Fact], parts: Sequence[Fact]) -> Report:
+    """Return what *leaf*, the wrappers around it (inner ones first) and the later parts of its stream say.
+
+    The leaf's word goes first. The place is the outermost wrapper's: it is the application.
+    """
+    facts = [leaf, *parts, *outer]
+    fact = _filled(leaf, facts[1:])
+    sign = leaf.finished or leaf.tokens[1] >= 0
+    error = leaf.error if leaf.error >= 0 or sign else fact.error
+    place = next((each.texts for each in reversed(outer) if each.texts[0]), leaf.texts)
+    texts = (*place[:3], *fact.texts[3:])
+    duration = max([leaf.end, *(part.end for part in parts)]) - leaf.start if leaf.duration >= 0 else leaf.duration
+    return _report(fact._replace(error=error, texts=texts, duration=duration), facts)
+
+
+def joined(reports: Iterable[Report]) -> Report:
+    """Return what *reports* of one call say together, those with usage first, then the inner ones.
+
+    The call failed if any of them says so.
+    """
+    ordered = sorted(reports, key=_precedence)
+    if len(ordered) == 1:
+        return ordered[0]
+    fact = _filled(ordered[0].fact, [report.fact for report in ordered[1:]])
+    return Report(
+        fact,
+        tuple(row for report in ordered for row in report.rows),
+        frozenset().union(*(report.scopes for report in ordered)),
+        frozenset().union(*(report.responses for report in ordered)),
+    )
+
+
+def record_of(report: Report) -> Record:
+    """Return what *report* adds to sums: the usage of a call that failed before its answer ended is unknown."""
+    fact = report.fact
+    cut = fact.error >= 0 and not fact.finished
+    tokens = (-1,) * len(fact.tokens) if cut else fact.tokens
+    return Record(
+        fact.texts, bool(fact.kind & EMBEDDINGS), fact.start, fact.duration, tokens, fact.first_chunk, fact.error
+    )
+
+
+def clusters_of(reports: Iterable[Report]) -> list[list[Report]]:
+    """Return which reports tell of the same response: those of different libraries in one application, one of each.
+
+    Who answered is not asked when who called tells.
+    """
+    clusters: list[list[Report]] = []
+    for report in sorted(reports, key=lambda report: (report.fact.kind & VIEW, report.fact.start, report.fact.key)):
+        near = [
+            (_apart(report, cluster[0]), number)
+            for number, cluster in enumerate(clusters)
+            if all(_same_response(report, other) for other in cluster)
+        ]
+        if near:
+            clusters[min(near)[1]].append(report)
+        else:
+            clusters.append([report])
+    return clusters
+
+
+def distance_of(one: Report, other: Report) -> int | None:
+    """Return how far apart two reports of different libraries are that seem to tell of one call, None where not."""
+    a, b = one.fact, other.fact
+    if (
+        a.process != b.process
+        or (a.kind ^ b.kind) & EMBEDDINGS
+        or (a.kind | b.kind) & VIEW
+        or one.scopes & other.scopes
+    ):
+        return None
+    distance = abs(a.start - b.start) + abs(a.end - b.end)
+    if distance > _FARTHEST or not _same_model(a, b) or not (_inside(a, b) or _inside(b, a)):
+        return None
+    known = a.tokens[0] >= 0 and b.tokens[0] >= 0
+    if (known and a.tokens[0] != b.tokens[0]) or _differ(one.responses, other.responses):
+        return None
+    contrary = (a.error >= 0 and other.succeeded) or (b.error >= 0 and one.succeeded)
+    return None if contrary else distance
+
+
+def gap_of(request: Fact, part: Fact) -> int | None:
+    """Return how far *part* is from where it would be if it told the rest of the stream that *request* began.
+
+    It is None where it tells of something else. A part that is a child of the request tells of it.
+    """
+    if request.scope != part.scope or request.process != part.process or not _same_model(request, part):
+        return None
+    if part.parent == request.key:
+        return 0
+    same_prompt = bool(request.prompt) and request.prompt == part.prompt
+    unlike = request.prompt and part.prompt and not same_prompt
+    gap = part.start - max(part.told, 0) - request.end
+    if unlike or gap < -_SLACK or part.start < request.start:
+        return None
+    near = 5 * 10**9 if same_prompt else _SLACK
+    return abs(gap) if (part.told >= 0 or same_prompt) and abs(gap) <= near else None
+
+
+def is_half(fact: Fact) -> bool:
+    """Tell whether *fact* may be the request of a stream whose rest another span tells."""
+    return not fact.kind and fact.error < 0 and fact.tokens[1] < 0 and fact.duration > 0
+
+
+def _report(fact: Fact, facts: Sequence[Fact]) -> Report:
+    return Report(
+        fact,
+        tuple(each.row for each in facts),
+        frozenset(each.scope for each in facts),
+        frozenset(each.response for each in facts) - {0},
+    )
+
+
+def _filled(first: Fact, others: Sequence[Fact]) -> Fact:
+    """Return *first* with what it does not say taken from *others*, in their order."""
+    if not others:
+        return first
+    facts = (first, *others)
+    tokens = zip(*(fact.tokens for fact in facts), strict=True)
+    texts = zip(*(fact.texts for fact in facts), strict=True)
+    return first._replace(
+        requested=next((fact.requested for fact in facts if fact.requested), 0),
+        answered=next((fact.answered for fact in facts if fact.answered), 0),
+        tokens=tuple(next((count for count in told if count >= 0), -1) for told in tokens),
+        first_chunk=next((fact.first_chunk for fact in facts if fact.first_chunk >= 0), -1.0),
+        error=next((fact.error for fact in facts if fact.error >= 0), -1),
+        finished=any(fact.finished for fact in facts),
+        texts=tuple(next(filter(None, told), "") for told in texts),
+    )
+
+
+def _precedence(report: Report) -> tuple[int, bool, int, int]:
+    fact = report.fact
+    silent = max(fact.tokens[:2]) < 0
+    return fact.kind & (VIEW | PART), silent, fact.duration if fact.duration >= 0 else 2**62, fact.key
+
+
+def _same_response(one: Report, other: Report) -> bool:
+    a, b = one.fact, other.fact
+    if one.responses.isdisjoint(other.responses) or (a.kind ^ b.kind) & EMBEDDINGS:
+        return False
+    touching = a.start <= b.end + _TOUCHING and b.start <= a.end + _TOUCHING
+    if (a.kind | b.kind) & VIEW:
+        return touching
+    return touching and a.texts[0] == b.texts[0] and not one.scopes & other.scopes
+
+
+def _apart(one: Report, other: Report) -> tuple[int, int]:
+    a, b = one.fact, other.fact
+    return abs(a.start - b.start) + abs(a.end - b.end), b.key
+
+
+def _same_model(a: Fact, b: Fact) -> bool:
+    """Tell whether two facts name one model; who names none may mean any."""
+    return bool(a.models & b.models) or not (a.models and b.models)
+
+
+def _inside(inner: Fact, outer: Fact) -> bool:
+    return inner.start >= outer.start - _SLACK and inner.end <= outer.end + _SLACK
+
+
+def _differ(some: frozenset[int], others: frozenset[int]) -> bool:
+    """Tell whether two sets of ids name different responses: a form in common, but no id."""
+    return not some & others and not {form_of(id) for id in some}.isdisjoint(form_of(id) for id in others)

@@ -1,0 +1,90 @@
+"""Streams that one library tells of in two spans: the request until its headers, and a point when all was read."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from processors.rollup.once.facts import CLASS, PART, SCOPE, Fact
+from processors.rollup.once.ledger import Ledger, Table, forget_rows
+from processors.rollup.once.merging import gap_of, is_half
+from processors.rollup.once.pairs import Edge, Pairs, edge
+
+_SLOT_BITS = 33  # eight seconds of nanoseconds: more than may lie between a request's end and where its part begins
+_TIME, _FAMILY = range(2)
+
+_Group = tuple[int, int, int, int]
+
+
+class Streams:
+    """Pairs requests with parts; libraries that never wrote a span without length cost nothing."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._facts: Table[int, Fact] = ledger.table()
+        self._groups: Table[_Group, tuple[int, ...]] = ledger.table()
+        self._mates: Table[int, Edge] = ledger.table()
+        self._scopes: Table[int, bool] = ledger.table()
+        self._pairs = Pairs(self._mates, self._edges)
+
+    def learn(self, rows: range) -> set[int]:
+        """Take in new calls and return the rows of requests and parts that now belong elsewhere."""
+        scopes, kinds = self._ledger.lines((SCOPE, CLASS), rows.start)
+        for scope in set(scopes[kinds == PART].tolist()) - self._scopes.keys():
+            self._scopes.put(scope, value=True)
+            old_scopes, old_kinds = self._ledger.lines((SCOPE, CLASS))
+            earlier = np.flatnonzero((old_scopes == scope) & (old_kinds == 0)) + self._ledger.first
+            self._admit(earlier[earlier < rows.start].tolist())
+        if self._scopes:
+            known = np.isin(scopes, list(self._scopes)) & ((kinds == 0) | (kinds == PART))
+            self._admit((np.flatnonzero(known) + rows.start).tolist())
+        return self._pairs.settle()
+
+    def part_of(self, request: int) -> int | None:
+        """Return the part of *request*, or the request of a part."""
+        return self._pairs.of(request)
+
+    def forget(self, rows: range) -> None:
+        """Forget *rows*; what they belonged to stays as it is."""
+        for row in self._facts.keys() & set(rows):
+            for group in _groups_of(self._facts[row]):
+                kept = tuple(other for other in self._groups.get(group, ()) if other not in rows)
+                if kept:
+                    self._groups[group] = kept
+                else:
+                    self._groups.pop(group, None)
+        forget_rows((self._facts, self._mates), rows)
+
+    def _admit(self, rows: list[int]) -> None:
+        for row in rows:
+            fact = self._ledger.fact(row)
+            if fact.kind == PART or is_half(fact):
+                self._facts.put(row, fact)
+                for group in _groups_of(fact):
+                    self._groups.put(group, (*self._groups.get(group, ()), row))
+                self._pairs.add(row)
+
+    def _edges(self, row: int) -> Iterator[Edge]:
+        mine = self._facts.get(row)
+        if mine is None:
+            return
+        near = {other for group in _around(mine) for other in self._groups.get(group, ())}
+        for other in near:
+            theirs = self._facts[other]
+            if (mine.kind == PART) == (theirs.kind == PART):
+                continue
+            gap = gap_of(theirs, mine) if mine.kind == PART else gap_of(mine, theirs)
+            if gap is not None:
+                yield edge(gap, (mine.key, theirs.key), other)
+
+
+def _groups_of(fact: Fact) -> tuple[_Group, _Group]:
+    """Return what a request and its part have in common: about when the one ended, and who is whose child."""
+    is_part = fact.kind == PART
+    since = fact.start - max(fact.told, 0) if is_part else fact.end
+    family = fact.parent if is_part else fact.key
+    return (fact.process, fact.scope, _TIME, since >> _SLOT_BITS), (fact.process, fact.scope, _FAMILY, family)
+
+
+def _around(fact: Fact) -> tuple[_Group, ...]:
+    (process, scope, _, slot), family = _groups_of(fact)
+    return *((process, scope, _TIME, near) for near in (slot - 1, slot, slot + 1)), family
