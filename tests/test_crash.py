@@ -2,11 +2,12 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 import grpc
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.requests import Call, request
 from tests.running import Collector
@@ -123,3 +124,57 @@ def test_killed_at_a_named_point(tmp_path, point):
 
     assert collector.stop() == 0, collector.text
     check(collector, [client])
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["Journal.add:before:3", "Journal.add:after:3", "ClickhouseExporter.export:after:1", "Journal.finish:after:1"],
+)
+def test_a_call_told_by_three_spans_counts_once_whenever_the_process_dies(tmp_path, point):
+    collector = Collector(tmp_path, module="tests.dying")
+    stop = Event()
+    client = Retold(collector, 11, stop)
+    collector.start(DIE_AT=point)
+    client.start()
+    assert collector.wait() == -9, collector.text
+    collector.start()
+    time.sleep(0.3)
+    stop.set()
+    client.join()
+
+    assert collector.stop() == 0, collector.text
+    [rollup] = collector.query(ROLLUPS)[0]
+    assert rollup == totals(client.acknowledged)
+
+
+class Retold(Client):
+    """Sends each call three times over, in requests of their own: a wrapper, the call, and the call again."""
+
+    def run(self) -> None:
+        with self.collector.exporting() as export:
+            while not self.halt.is_set():
+                data, calls = request(3, self.chance)
+                for message in self.chance.sample(tellings(data, self.chance), 3):
+                    self.insist(export, message)
+                self.acknowledged += calls
+
+    def insist(self, export: Callable[[bytes], object], data: bytes) -> None:
+        """Send until the collector says OK, also after the end: a call is told whole or not at all."""
+        for _ in range(1000):
+            try:
+                export(data)
+            except grpc.RpcError:
+                time.sleep(0.02)
+            else:
+                return
+
+
+def tellings(data: bytes, chance: random.Random) -> list[bytes]:
+    """Return three requests: wrappers around the calls in *data*, the calls below them, and these once more."""
+    outer, inner = ExportTraceServiceRequest.FromString(data), ExportTraceServiceRequest.FromString(data)
+    pairs = (message.resource_spans[0].scope_spans[0].spans for message in (outer, inner))
+    for wrapper, call in zip(*pairs, strict=True):
+        wrapper.span_id = call.parent_span_id = chance.randbytes(8)
+    again = ExportTraceServiceRequest.FromString(inner.SerializeToString())
+    again.resource_spans.add()
+    return [outer.SerializeToString(), inner.SerializeToString(), again.SerializeToString()]

@@ -161,11 +161,6 @@ OVERLAPPING = {
     "input": (None, 7, 8),
     "length": (40, 80, 100, 101, 120, 230),
 }
-    "failed": (False, True),
-    "model": ("gpt-4o", "gpt-4o", None),
-    "input": (None, 7, 8),
-    "length": (40, 80, 100, 101, 120, 230),
-}
 HALVES = {"scope": ("openai",), "length": (0, 40, 80), "prompt": (None, "a", "b"), "told": (None, 0.04, 0.08)}
 ANSWERS = {"response": ("chatcmpl-1", "chatcmpl-2", "run-1"), "kind": (3, 3, 2), "trace": (1, 2)}
 
