@@ -49,7 +49,7 @@ _REQUESTS: dict[Place, type[Message]] = {
 def check_values(values: pa.StructArray, place: Place) -> None:
     """Raise ValueError when a value has two members set or holds nested bytes that protobuf refuses."""
     where = "a body" if place is Place.BODY else f"the attributes of a {place.name.lower()}"
-    check_rivals([values.field(name) for name in values.type.names], f"a value in {where}")
+    check_rivals([values.field(number) for number in range(values.type.num_fields)], f"a value in {where}")
     pieces = [
         _field(number, nested) for name, number in _MEMBER_NUMBERS.items() for nested in _distinct(values.field(name))
     ]
