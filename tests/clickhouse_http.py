@@ -1,14 +1,11 @@
-"""A small ClickHouse server for tests: its HTTP interface in front of chDB, with faults on demand.
+"""A small ClickHouse server for tests: the HTTP interface of `exporters.clickhouse.http` with inserts and faults.
 
     python -m tests.clickhouse_http FOLDER PORT [PASSWORD [CLUSTER]]     serves, and prints the port it got
 
-It speaks what clients use: the query in the URL or the body, data after an INSERT, settings and parameters in the URL,
-compressed bodies, ClickHouse's headers, status codes and error texts. `ClickhouseServer` starts it as a process of its
-own, because chDB opens one folder per process. With the name of a cluster it is that cluster's only server.
+Beside queries it takes statements of any kind, and data after an INSERT. `ClickhouseServer` starts it as a process of
+its own, because chDB opens one folder per process. With the name of a cluster it is that cluster's only server.
 """
 
-import base64
-import gzip
 import json
 import re
 import socket
@@ -18,40 +15,21 @@ import tempfile
 import threading
 import time
 import urllib.request
-import zlib
 from dataclasses import asdict, dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import chdb
-import lz4.frame
-from backports import zstd
+
+from exporters.clickhouse.client import quoted
+from exporters.clickhouse.http.handler import Answer, ClickhouseHandler, Question
 
 ROOT = Path(__file__).parent.parent
-
-DECOMPRESS = {
-    "gzip": gzip.decompress,
-    "deflate": zlib.decompress,
-    "lz4": lz4.frame.decompress,
-    "zstd": zstd.decompress,
-}
-COMPRESS = {"lz4": lz4.frame.compress, "zstd": zstd.compress, "gzip": gzip.compress}
-
-TRANSPORT_PARAMETERS = {
-    "query", "database", "user", "password", "default_format", "query_id", "quota_key", "role",
-    "session_id", "session_check", "session_timeout", "compress", "decompress", "enable_http_compression",
-    "wait_end_of_query", "buffer_size", "client_protocol_version", "send_progress_in_http_headers",
-    "http_headers_progress_interval_ms", "cancel_http_readonly_queries_on_client_close",
-}  # fmt: skip
-
-STATUS = {516: 403, 497: 403, 192: 404, 60: 404, 81: 404, 62: 400, 47: 404, 46: 404, 159: 504, 252: 500}
 
 _INSERT = re.compile(rb"\A\s*(INSERT\s+INTO\s.*?)\s+FORMAT\s+(\w+)[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.IGNORECASE)
 _INPUT = re.compile(r"\bFROM\s+input\s*\(\s*('(?:[^'\\]|\\.)*')\s*\)", re.DOTALL | re.IGNORECASE)
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*\Z", re.IGNORECASE)
-_CODE = re.compile(r"Code: (\d+)")
 
 
 @dataclass
@@ -88,31 +66,23 @@ class Engine:
                     return fault
         return None
 
-    def run(self, parameters: dict[str, str], body: bytes) -> tuple[bytes, str]:
-        """Return the answer to a request and the name of its format."""
-        text = parameters.get("query", "").encode()
-        whole = text + b"\n" + body if text else body
-        settings = {
-            name: value
-            for name, value in parameters.items()
-            if name not in TRANSPORT_PARAMETERS and not name.startswith("param_")
-        }
-        bound = {name[6:]: value for name, value in parameters.items() if name.startswith("param_")}
+    def run(self, question: Question) -> Answer:
+        """Return the answer to a request, whatever it changes."""
         connection = chdb.connect(self.folder)
         try:
-            if parameters.get("database"):
-                connection.query(f"USE `{parameters['database']}`")
-            if settings:
-                connection.query("SET " + ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items()))
-            insert = _INSERT.match(whole)
+            if database := question.parameters.get("database"):
+                connection.query(f"USE `{database}`")
+            if question.settings:
+                chosen = ", ".join(f"{name} = {quoted(value)}" for name, value in question.settings.items())
+                connection.query(f"SET {chosen}")
+            insert = _INSERT.match(question.text)
             if insert:
-                run_insert(connection, insert[1].decode(), insert[2].decode(), whole[insert.end() :])
-                return b"", "TabSeparated"
-            default = parameters.get("default_format", "TabSeparated")
-            query = whole.decode().strip()
+                run_insert(connection, insert[1].decode(), insert[2].decode(), question.text[insert.end() :])
+                return Answer(b"", "TabSeparated")
+            query = question.text.decode().strip()
             written = _FORMAT.search(query)
-            answer = connection.query(query, default, params=bound)
-            return answer.bytes() or b"", written[1] if written else default
+            answer = connection.query(query, question.format, params=question.values)
+            return Answer(answer.bytes() or b"", written[1] if written else question.format)
         finally:
             connection.close()
 
@@ -142,57 +112,23 @@ def run_insert(connection: Any, statement: str, fmt: str, data: bytes) -> None:
             connection.query(f"{statement} FROM INFILE {quoted(file.name)} FORMAT {fmt}")
 
 
-def quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(ClickhouseHandler):
     engine: Engine
+    most_bytes = 1 << 30
+    version = "26.9.2.1"
 
-    def do_GET(self) -> None:
-        self.answer(b"")
+    def allowed(self, user: str, password: str) -> bool:
+        return password == self.engine.password
 
-    def do_POST(self) -> None:
-        self.answer(self.read_body())
-
-    def read_body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            chunks = []
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                chunks.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            body = b"".join(chunks)
-        else:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        decompress = DECOMPRESS.get(self.headers.get("Content-Encoding", ""))
-        return decompress(body) if decompress else body
-
-    def answer(self, body: bytes) -> None:
-        address = urlsplit(self.path)
-        parameters = dict(parse_qsl(address.query, keep_blank_values=True))
-        if address.path == "/ping":
-            self.reply(200, b"Ok.\n")
-        elif address.path == "/faults":
-            self.engine.faults = [Fault(**fault) for fault in json.loads(body)]
+    def do_POST(self) -> None:  # noqa: N802 - the name the base class looks for
+        if self.path == "/faults":
+            self.engine.faults = [Fault(**fault) for fault in json.loads(self.read_body())]
             self.reply(200, b"")
-        elif not self.allowed(parameters):
-            self.refuse("Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)")
         else:
-            self.work(parameters, body)
+            super().do_POST()
 
-    def allowed(self, parameters: dict[str, str]) -> bool:
-        given = parameters.get("password") or self.headers.get("X-ClickHouse-Key") or ""
-        basic = self.headers.get("Authorization", "")
-        if basic.startswith("Basic "):
-            given = base64.b64decode(basic[6:]).decode().partition(":")[2]
-        return given == self.engine.password
-
-    def work(self, parameters: dict[str, str], body: bytes) -> None:
-        text = parameters.get("query", "") + body[:2000].decode(errors="replace")
-        fault = self.engine.take_fault(text)
+    def respond(self, question: Question) -> None:
+        fault = self.engine.take_fault(question.text[:10_000].decode(errors="replace"))
         if fault and fault.kind == "status":
             code = {"X-ClickHouse-Exception-Code": str(fault.code)} if fault.code else {}
             self.reply(fault.status, f"Code: {fault.code}. DB::Exception: on demand".encode(), **code)
@@ -202,49 +138,14 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.kind == "drop_before":
             self.close_connection = True
             return
-        try:
-            answer, name = self.engine.run(parameters, body)
-        except Exception as error:
-            self.refuse(str(error))
-            return
         if fault and fault.kind == "drop_after":
+            self.engine.run(question)
             self.close_connection = True
             return
-        self.reply(200, *self.compressed(parameters, answer), **{"X-ClickHouse-Format": name})
+        super().respond(question)
 
-    def compressed(self, parameters: dict[str, str], answer: bytes) -> tuple[bytes, str]:
-        if parameters.get("enable_http_compression") == "1":
-            for name, compress in COMPRESS.items():
-                if name in self.headers.get("Accept-Encoding", ""):
-                    return compress(answer), name
-        return answer, ""
-
-    def refuse(self, message: str) -> None:
-        start = message.find("Code: ")
-        found = _CODE.search(message)
-        code = int(found[1]) if found else 1001
-        self.reply(
-            STATUS.get(code, 500),
-            (message[max(start, 0) :].strip() + " (version 26.9.2.1)\n").encode(),
-            **{"X-ClickHouse-Exception-Code": str(code)},
-        )
-
-    def reply(self, status: int, body: bytes, encoding: str = "", **headers: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-ClickHouse-Summary", '{"read_rows":"0","written_rows":"0"}')
-        self.send_header("X-ClickHouse-Server-Display-Name", "clickhouse_http")
-        self.send_header("X-ClickHouse-Query-Id", "00000000-0000-0000-0000-000000000000")
-        self.send_header("X-ClickHouse-Timezone", "UTC")
-        if encoding:
-            self.send_header("Content-Encoding", encoding)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+    def answer(self, question: Question) -> Answer:
+        return self.engine.run(question)
 
 
 class ClickhouseServer:

@@ -37,6 +37,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "otlp_http": {"endpoint": "http://localhost:1"},
     "otlphttp": {"endpoint": "http://localhost:1"},
     "clickhouse": {"dsn": "clickhouse://localhost:1/"},
+    "clickhouse_http": {"endpoint": "localhost:0"},
     "health_check": {"endpoint": "localhost:0"},
     "attributes": {"actions": [{"key": "a", "action": "insert", "value": 1}]},
     "memory_limiter": {"limit_percentage": 100},

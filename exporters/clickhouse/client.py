@@ -11,7 +11,8 @@ clickhouse[s]://user:pass@host:8123   Server     ClickHouse's HTTP interface
 import fcntl
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ INSERT_SETTINGS: Mapping[str, str] = {
 
 _FAILURES = (ClickHouseError, HTTPError, OSError)
 _LONGEST_CONNECT = 10
+_OPENED: list[str] = []
+"""The folders of the embedded connections of this process: the same one as often as it is opened."""
 
 
 class Connection(ABC):
@@ -140,6 +143,14 @@ class Embedded(Connection):
                 ) from error
             raise UnusableError(f"{folder} cannot be opened: {error}") from error
         super().__init__(f"chdb {folder}", client)
+        self._folder = str(folder)
+        _OPENED.append(self._folder)
+
+    def close(self) -> None:
+        """Release the client, and the folder with the last one."""
+        if self._folder in _OPENED:
+            _OPENED.remove(self._folder)
+        super().close()
 
     def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None:
         chosen = ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
@@ -152,6 +163,23 @@ class Embedded(Connection):
         )
         # Its allocator keeps what an insert used for seconds, for each thread that took part.
         self._client.command("SYSTEM JEMALLOC PURGE")
+
+
+@contextmanager
+def query_connection() -> Iterator[Any]:
+    """Yield a connection of its own, for one thread and with its own settings, to the folder that is open here.
+
+    Raises UnusableError while none is: chDB allows one folder a process, and the exporter opens it.
+    """
+    if not _OPENED:
+        raise UnusableError("no embedded ClickHouse is open here: a clickhouse exporter with a chdb:// dsn has to run")
+    import chdb  # noqa: PLC0415 - an extra, there if a folder is open
+
+    connection: Any = chdb.connect(_OPENED[-1])  # type: ignore[no-untyped-call]
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 class Server(Connection):

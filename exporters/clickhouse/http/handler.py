@@ -1,0 +1,252 @@
+"""ClickHouse's HTTP interface, whatever answers behind it: queries in the URL or the body, its headers and errors.
+
+    GET or POST /?query=...&database=...&param_name=...&setting=...     the answer, packed as the client asks
+    /ping                                                                Ok.
+
+Credentials come as Basic, as ``X-ClickHouse-User`` and ``-Key``, or as ``user`` and ``password`` in the URL.
+"""
+
+import base64
+import binascii
+import json
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
+
+import pyarrow as pa
+
+CODINGS = ("zstd", "lz4", "gzip")
+"""How answers may be packed, the best first."""
+
+TRANSPORT_PARAMETERS = frozenset(
+    {
+        "query", "database", "user", "password", "default_format", "query_id", "quota_key", "role", "session_id",
+        "session_check", "session_timeout", "compress", "decompress", "enable_http_compression", "wait_end_of_query",
+        "buffer_size", "client_protocol_version", "send_progress_in_http_headers",
+        "http_headers_progress_interval_ms", "cancel_http_readonly_queries_on_client_close",
+    }
+)  # fmt: skip
+"""Parameters of the URL that are no settings of the query."""
+
+STATUS: Mapping[int, int] = {
+    46: 404, 47: 404, 60: 404, 62: 400, 81: 404, 159: 504, 164: 403, 192: 404, 202: 503, 252: 500, 307: 413,
+    497: 403, 516: 403,
+}  # fmt: skip
+"""HTTP status by ClickHouse's error code; 500 for all others."""
+
+_CODE = re.compile(r"Code: (\d+)")
+_UNKNOWN_CODE = 1001
+_TYPES = {
+    "JSON": "application/json; charset=UTF-8",
+    "CSV": "text/csv; charset=UTF-8",
+    "TabSeparated": "text/tab-separated-values; charset=UTF-8",
+    "TSV": "text/tab-separated-values; charset=UTF-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Is one request as a client made it."""
+
+    parameters: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> bytes:
+        """The query, and the data behind it: what stands in the URL comes before the body."""
+        query = self.parameters.get("query", "").encode()
+        return query + b"\n" + self.body if query else self.body
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Settings that the query wants."""
+        return {
+            name: value
+            for name, value in self.parameters.items()
+            if name not in TRANSPORT_PARAMETERS and not name.startswith("param_")
+        }
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Values for ``{name:Type}`` in the query."""
+        return {name.removeprefix("param_"): text for name, text in self.parameters.items() if name[:6] == "param_"}
+
+    @property
+    def format(self) -> str:
+        """The format of the answer where the query names none."""
+        return self.parameters.get("default_format", "TabSeparated")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Is what a query gave."""
+
+    body: bytes
+    format: str
+    rows_read: int = 0
+    bytes_read: int = 0
+
+
+class RefusedError(Exception):
+    """Says no, in ClickHouse's words: ``Code: 164. DB::Exception: ...``."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"Code: {code}. DB::Exception: {text}")
+
+
+class ClickhouseHandler(BaseHTTPRequestHandler):
+    """Speaks the protocol; whoever derives from it answers questions and knows who may ask."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "ClickHouse"
+    timeout = 60.0
+    most_bytes = 1 << 20
+    """The longest body."""
+    version = ""
+    """ClickHouse's own, for error texts."""
+
+    @abstractmethod
+    def answer(self, question: Question) -> Answer:
+        """Return the answer; an exception's text becomes the client's error."""
+
+    @abstractmethod
+    def allowed(self, user: str, password: str) -> bool:
+        """Return whether this is one who may ask."""
+
+    def do_GET(self) -> None:
+        """Answer a query in the URL."""
+        self._serve(b"")
+
+    do_HEAD = do_GET  # noqa: N815 - the name the base class looks for
+
+    def do_POST(self) -> None:
+        """Answer a query in the URL or the body."""
+        try:
+            body = self.read_body()
+        except (ValueError, RefusedError, OSError) as error:
+            self.close_connection = True
+            self.refuse(str(error))
+            return
+        self._serve(body)
+
+    def read_body(self) -> bytes:
+        """Return the request's body, unpacked."""
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            body = self._chunks()
+        else:
+            length = int(self.headers.get("Content-Length") or 0)
+            self._check(length)
+            body = self.rfile.read(length)
+        coding = self.headers.get("Content-Encoding", "identity")
+        if not coding or coding == "identity":
+            return body
+        if coding not in CODINGS:
+            raise RefusedError(_UNKNOWN_CODE, f"Unknown Content-Encoding {coding}; send one of {', '.join(CODINGS)}")
+        with pa.CompressedInputStream(pa.BufferReader(body), coding) as inflater:
+            unpacked = bytes(inflater.read(self.most_bytes + 1))
+        self._check(len(unpacked))
+        return unpacked
+
+    def _chunks(self) -> bytes:
+        body = bytearray()
+        while size := int(self.rfile.readline(64).split(b";")[0], 16):
+            self._check(len(body) + size)
+            body += self.rfile.read(size)
+            self.rfile.readline(64)
+        self.rfile.readline(64)
+        return bytes(body)
+
+    def _check(self, length: int) -> None:
+        if not 0 <= length <= self.most_bytes:
+            raise RefusedError(307, f"The request is longer than {self.most_bytes} bytes. (TOO_MANY_BYTES)")
+
+    def _serve(self, body: bytes) -> None:
+        address = urlsplit(self.path)
+        if address.path in {"/ping", "/replicas_status"}:
+            self.reply(200, b"Ok.\n")
+            return
+        parameters = dict(parse_qsl(address.query, keep_blank_values=True))
+        for parameter, header in (("default_format", "Format"), ("database", "Database")):
+            if f"X-ClickHouse-{header}" in self.headers:
+                parameters.setdefault(parameter, self.headers[f"X-ClickHouse-{header}"])
+        if not self.allowed(*self._credentials(parameters)):
+            self.refuse(
+                "Code: 516. DB::Exception: Authentication failed: wrong user or password. (AUTHENTICATION_FAILED)"
+            )
+            return
+        self.respond(Question(parameters, body))
+
+    def respond(self, question: Question) -> None:
+        """Send the answer, or the error."""
+        try:
+            answer = self.answer(question)
+        except Exception as error:
+            self.refuse(str(error))
+            return
+        read = {"read_rows": str(answer.rows_read), "read_bytes": str(answer.bytes_read), "written_rows": "0"}
+        headers = {
+            "Content-Type": next(
+                (kind for name, kind in _TYPES.items() if answer.format.startswith(name)), "text/plain"
+            ),
+            "X-ClickHouse-Format": answer.format,
+            "X-ClickHouse-Summary": json.dumps(read),
+            "X-ClickHouse-Query-Id": question.parameters.get("query_id") or str(uuid4()),
+        }
+        body, coding = self._packed(question, answer.body)
+        self.reply(200, body, coding, **headers)
+
+    def refuse(self, message: str) -> None:
+        """Send an error as ClickHouse does: status, code and text."""
+        found = _CODE.search(message)
+        code = int(found[1]) if found else _UNKNOWN_CODE
+        text = message[found.start() :] if found else f"Code: {code}. DB::Exception: {message}"
+        self.reply(
+            STATUS.get(code, 500),
+            f"{text.strip()} (version {self.version})\n".encode(),
+            **{"Content-Type": "text/plain; charset=UTF-8", "X-ClickHouse-Exception-Code": str(code)},
+        )
+
+    def reply(self, status: int, body: bytes, coding: str = "", **headers: str) -> None:
+        """Send a whole response."""
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-ClickHouse-Server-Display-Name", "genai-collector")
+        self.send_header("X-ClickHouse-Timezone", "UTC")
+        if coding:
+            self.send_header("Content-Encoding", coding)
+        for name, value in headers.items():
+            self.send_header(name, re.sub(r"[\r\n]", " ", value))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _packed(self, question: Question, body: bytes) -> tuple[bytes, str]:
+        if question.parameters.get("enable_http_compression") == "1":
+            accepted = self.headers.get("Accept-Encoding", "")
+            for coding in CODINGS:
+                if coding in accepted:
+                    sink = pa.BufferOutputStream()
+                    with pa.CompressedOutputStream(sink, coding) as stream:
+                        stream.write(body)
+                    return sink.getvalue().to_pybytes(), coding
+        return body, ""
+
+    def _credentials(self, parameters: Mapping[str, str]) -> tuple[str, str]:
+        """Return user and password, of the first of the three places that names one."""
+        basic = self.headers.get("Authorization", "")
+        if basic[:6].lower() == "basic ":
+            try:
+                user, _, password = base64.b64decode(basic[6:], validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                return "", ""
+            return user or "default", password
+        if "X-ClickHouse-User" in self.headers or "X-ClickHouse-Key" in self.headers:
+            return self.headers.get("X-ClickHouse-User") or "default", self.headers.get("X-ClickHouse-Key", "")
+        return parameters.get("user") or "default", parameters.get("password", "")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: queries come every few seconds."""
