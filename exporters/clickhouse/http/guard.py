@@ -57,7 +57,9 @@ class Guard:
         self._check(query, _text(connection.query(f"EXPLAIN AST {query}", "TSVRaw", params=values)), connection)
         result = connection.query(query, question.format, params=values)
         if result.size() > self._limits.result_bytes:  # ClickHouse counts repeated values once
-            raise RefusedError(396, f"The answer is longer than {self._limits.result_bytes} bytes. (TOO_MANY_ROWS_OR_BYTES)")
+            raise RefusedError(
+                396, f"The answer is longer than {self._limits.result_bytes} bytes. (TOO_MANY_ROWS_OR_BYTES)"
+            )
         written = _FORMAT.search(_QUOTED.sub("''", query))
         name = written[1] if written else question.format
         return Answer(bytes(result.bytes() or b""), name, result.rows_read(), result.bytes_read())
