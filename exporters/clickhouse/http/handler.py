@@ -174,9 +174,7 @@ class ClickhouseHandler(BaseHTTPRequestHandler):
             if f"X-ClickHouse-{header}" in self.headers:
                 parameters.setdefault(parameter, self.headers[f"X-ClickHouse-{header}"])
         if not self.allowed(*self._credentials(parameters)):
-            self.refuse(
-                "Code: 516. DB::Exception: Authentication failed: wrong user or password. (AUTHENTICATION_FAILED)"
-            )
+            self.refuse("Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)")
             return
         self.respond(Question(parameters, body))
 
