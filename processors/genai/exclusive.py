@@ -39,9 +39,11 @@ def _by_rules(translation: Translation, planner: Planner, given: npt.NDArray[np.
     exclusive = np.zeros(len(doubtful), dtype=bool)
     undecided = doubtful.copy()
     listed = [planner.rule(scope).exclusive for scope in translation.scopes]
-    for rule in dict.fromkeys(rule for rules in listed for rule in rules):
+    for rule in {id(rule): rule for rules in listed for rule in rules}.values():
+        if rule.having and not any(map(translation.has, rule.having)):
+            continue
+        mask = translation.of_scopes([any(rule is other for other in rules) for rules in listed])
         held = undecided & _holds(translation, rule)
-        mask = translation.of_scopes([rule in rules for rules in listed])
         held = held if mask is None else held & mask
         if not held.any():
             continue

@@ -7,15 +7,16 @@ import pyarrow as pa
 
 from collector.attributes import Attributes, Positions
 from collector.rewrite import Rows
-from processors.genai.plan import ERROR_TYPE, HTTP_STATUS, OPERATION, OWN_ERROR
-from processors.genai.table import Dialects
+from processors.genai.plan import ERROR_TYPE, HTTP_STATUS, OPERATION, OWN_ERROR, Planner
 from processors.genai.translation import Mask, Translation
 
 
-def name_failures(translation: Translation, table: Dialects) -> None:
+def name_failures(translation: Translation, planner: Planner) -> None:
     """Add the type of error to calls that failed without one; mark the failures that are those of who watched."""
-    folders = [table.folders_of(scope) for scope in translation.scopes]
+    folders = [planner.rule(scope).folders for scope in translation.scopes]
     nameless = translation.missing(ERROR_TYPE)
+    if not any(folders) and not (nameless & translation.suspect).any():
+        return
     doubtful = translation.failed & (nameless if not any(folders) else nameless | _of_watchers(translation, folders))
     if not doubtful.any():
         return
@@ -28,7 +29,7 @@ def name_failures(translation: Translation, table: Dialects) -> None:
     statuses = translation.attributes.naturals(translation.positions(HTTP_STATUS)[failed])
     named = {}
     for row, status in zip(failed.tolist(), statuses.tolist(), strict=True):
-        found = types.get(row) or (str(status) if status >= 400 else table.failure_of(messages[row].as_py()))
+        found = types.get(row) or (str(status) if status >= 400 else planner.table.failure_of(messages[row].as_py()))
         if found:
             named[row] = found
     texts = pa.array(list(named.values()), pa.string())

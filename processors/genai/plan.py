@@ -26,9 +26,8 @@ CALL = "genai_collector.call"
 OWN_ERROR = "genai_collector.instrumentation_error"
 """Says that what failed is not the call but who watched it."""
 
-_TEXT_KEYS = (OPERATION, PROVIDER)
-_OTHER_KEYS = (REQUEST_MODEL, RESPONSE_MODEL, FINISH_REASONS, FIRST_CHUNK, STREAM, ERROR_TYPE, HTTP_STATUS, CALL)
-_OTHERS = (*_OTHER_KEYS, OWN_ERROR)
+_NAMES = (OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL, CALL)
+_OTHERS = (*_NAMES, FINISH_REASONS, FIRST_CHUNK, STREAM, ERROR_TYPE, HTTP_STATUS, OWN_ERROR)
 _CACHE_KEYS = frozenset({INPUT, REPORTED_INPUT, *CACHE})
 _LONGEST = 16_384
 """Characters of the longest set of keys, or name of a scope, that is remembered."""
@@ -47,24 +46,24 @@ class Work(NamedTuple):
 class Plan(NamedTuple):
     """Says what is to be done for items that have certain keys.
 
-    *keys* are those present that matter: first *texts* of them that are read as short texts, then *heavy* ones of long
-    texts. *pieces* are what numbered keys hold, by the number of the key; *cached* tells whether tokens may have come
-    from a cache.
+    *keys* are those present that matter. *silent* is the part of the *works* that is left for items of which none has
+    an operation. *pieces* are what numbered keys hold, by the number of the key; *cached* tells whether tokens may have
+    come from a cache.
     """
 
     keys: Sequence[str]
-    texts: int
-    heavy: int
     works: Sequence[Work]
+    silent: Sequence[Work]
     pieces: Mapping[int, Piece]
     cached: bool
 
 
 class ScopeRule(NamedTuple):
-    """Says what is known of one scope: what its spans are by name, and who leaves cached tokens out of its input."""
+    """Says what is known of one scope: what its spans are, whose input leaves cached tokens out, where its code is."""
 
     spans: Sequence[SpanRule]
     exclusive: Sequence[ExclusiveRule]
+    folders: Sequence[str]
 
 
 class Planner:
@@ -94,20 +93,15 @@ class Planner:
         works.sort(key=lambda work: (work.name != OPERATION, bool(work.unless_not)))
         pieces = {code: piece for code, name in enumerate(names) if (piece := self.table.piece_of(name))}
         steps = [step for work in works for step in work.steps]
-        light = {step.key for step in steps if step.is_text and not step.is_heavy} | set(_TEXT_KEYS)
-        light |= {work.name for work in works if any(step.word or step.own for step in work.steps)}
-        light |= {key for step in steps for key in (*step.origin.where, *step.origin.unless)}
-        heavy = {step.key for step in steps if step.is_heavy} - light
         wanted = {key for work in works for key in (work.name, *(step.key for step in work.steps))} | set(_OTHERS)
+        wanted |= {key for step in steps for key in (*step.origin.where, *step.origin.unless)}
         wanted |= {rule.having for rule in self.table.spans} | self.table.event_targets
         cached = any(name in wanted or name in present for name in CACHE)
         if cached:
             wanted |= _CACHE_KEYS | {key for rule in self.table.exclusive for key in (*rule.having, *rule.lacking)}
-            heavy |= {rule.equal.partition("#")[0] for rule in self.table.exclusive} - light
+            wanted |= {rule.equal.partition("#")[0] for rule in self.table.exclusive}
         wanted |= set(self.table.message_targets) if pieces else frozenset()
-        light, heavy = light & present, heavy & present
-        keys = [*sorted(light), *sorted(heavy), *sorted((wanted & present) - light - heavy)]
-        return Plan(keys, len(light), len(heavy), works, pieces, cached)
+        return Plan(sorted(wanted & present), works, _silent(works), pieces, cached)
 
     def _work(self, name: str, present: frozenset[str]) -> Work:
         target = self.table.attributes[name]
@@ -115,7 +109,16 @@ class Planner:
         return Work(name, target.kind or Kind.TEXT, steps, target.unless_not, target.of_calls)
 
     def _rule(self, scope: str) -> ScopeRule:
-        return ScopeRule(self.table.rules_of(scope), self.table.exclusive_rules_of(scope))
+        table = self.table
+        return ScopeRule(table.rules_of(scope), table.exclusive_rules_of(scope), table.folders_of(scope))
+
+
+def _silent(works: Sequence[Work]) -> Sequence[Work]:
+    """Return what there is to do where no item has an operation: general keys say nothing there."""
+    if works and works[0].name == OPERATION:
+        return works
+    left = [work._replace(steps=[step for step in work.steps if not step.general]) for work in works]
+    return [work for work in left if work.steps]
 
 
 @lru_cache(maxsize=1)

@@ -21,16 +21,14 @@ from processors.genai.grammar import (
     Words,
 )
 
-TEXT_KINDS = frozenset(Kind) - {Kind.COUNT, Kind.SECONDS, Kind.NUMBER, Kind.COST}
-"""The kinds that are read from text, at least where it is written so."""
-
 
 class Step(NamedTuple):
     """Is one place to look for the value of one attribute of today.
 
     *key* is the attribute, *path* where in its JSON (None: it is no JSON). *word* gives today's word for a text, None
     stands for the text itself. *own* tells that it is today's attribute itself; *general* that others than those who
-    write of model calls use the key too; *spent* that nothing is left in the key once it was read.
+    write of model calls use the key too; *spent* that nothing is left in the key once it was read;
+    *always* that it counts in every item.
     """
 
     key: str
@@ -43,6 +41,7 @@ class Step(NamedTuple):
     own: bool
     general: bool
     spent: bool
+    always: bool
     origin: Origin
 
     def __str__(self) -> str:
@@ -56,21 +55,6 @@ class Step(NamedTuple):
             told.append("of spans that failed" if origin.failed else "of spans that did not fail")
         told += [f"times {origin.factor:g}"] if origin.factor != 1 else []
         return ", ".join(told)
-
-    @property
-    def is_text(self) -> bool:
-        """Tell whether texts are looked at there, and not only copied."""
-        return self.path is not None or (self.kind in TEXT_KINDS and not self.is_copied)
-
-    @property
-    def is_copied(self) -> bool:
-        """Tell whether a text there is taken as it is."""
-        return self.kind is Kind.TEXT and self.word is None and self.path is None
-
-    @property
-    def is_heavy(self) -> bool:
-        """Tell whether the texts there are long, and differ from span to span."""
-        return self.path is not None or self.kind is Kind.MESSAGES
 
 
 class Piece(NamedTuple):
@@ -127,7 +111,9 @@ class Dialects:
             spent = spent and key not in self.attributes
             ignored = pa.array(sorted(target.ignored), pa.string()) if target.ignored else None
             own = key == name
-            yield Step(key, path, kind, word, origin.factor, ignored, target.role, own, general, spent, origin)
+            role, factor = target.role, origin.factor
+            always = not (general or origin.scope or origin.where or origin.unless or origin.failed is not None)
+            yield Step(key, path, kind, word, factor, ignored, role, own, general, spent, always, origin)
 
     @cached_property
     def _targets(self) -> Mapping[str, Sequence[str]]:

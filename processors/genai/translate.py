@@ -28,7 +28,7 @@ from processors.genai.spanevents import read_events
 from processors.genai.spannames import name_operations
 from processors.genai.table import Step
 from processors.genai.translation import Mask, Translation, words_of
-from processors.genai.values import MEMBER, Reading, read, respelled, usable
+from processors.genai.values import MEMBER, Reading, judged, read, usable
 
 
 def translate(
@@ -41,11 +41,11 @@ def translate(
         name_operations(translation, planner)
     if plan.pieces:
         _add_numbered(translation, planner, Numbered(translation.attributes, plan.pieces), messages=messages)
-    for work in plan.works:
+    for work in plan.works if OPERATION in translation.additions else plan.silent:
         _rename(translation, work)
     if batch.signal is Signal.TRACES:
         read_events(translation, planner.table, messages=messages)
-        name_failures(translation, planner.table)
+        name_failures(translation, planner)
         _mark_calls(translation, planner)
         if plan.cached:
             complete_input(translation, planner)
@@ -59,15 +59,14 @@ def _rename(translation: Translation, work: Work) -> None:
     open_rows = np.ones(len(present), dtype=bool) if owns else (present < 0) | _unusable(translation, work, present)
     for addition in translation.additions.get(work.name, ()):
         open_rows[addition.rows] = False
-    if work.of_calls and open_rows.any():
-        open_rows &= translation.missing(OPERATION) | translation.is_said(OPERATION, translation.calls)
+    if work.of_calls:
+        open_rows &= translation.may_call
     if work.unless_not:
         open_rows &= ~_false(translation, work.unless_not)
     for step in work.steps:
-        if not step.own:
-            _take(translation, work, step, open_rows)
-        elif open_rows.any():
-            _respell(translation, work, step, open_rows)
+        (_respell if step.own else _take)(translation, work, step, open_rows)
+        if len(work.steps) > 2 and not open_rows.any():
+            break
     if translation.removes_originals:
         _drop_spent(translation, work, open_rows)
 
@@ -84,56 +83,52 @@ def _drop_spent(translation: Translation, work: Work, open_rows: Mask) -> None:
 def _take(translation: Translation, work: Work, step: Step, open_rows: Mask) -> None:
     """Read one place; *open_rows*, those that still want a value, are closed where one is found."""
     positions = translation.positions(step.key)
-    candidates = open_rows & (positions >= 0)
-    if not candidates.any():
-        return
-    where = translation.where(step)
-    rows = np.flatnonzero(candidates if where is None else candidates & where)
+    rows = (open_rows & (positions >= 0)).nonzero()[0]
+    where = translation.where(step) if len(rows) else None
+    rows = rows if where is None else rows[where[rows]]
     if not len(rows):
         return
     told = read(translation.source(step.key), positions[rows], step)
     if step.kind is Kind.MOMENT:
         told = _since_start(translation, rows, told)
-    found = told.choice >= 0
-    rows, told = rows[found], Reading(told.values, told.choice[found])
+    if told.choice.min() < 0:
+        found = told.choice >= 0
+        rows, told = rows[found], Reading(told.values, told.choice[found])
     open_rows[rows] = False
-    new = _unlike(translation, work, rows, told)
-    rows, told = rows[new], Reading(told.values, told.choice[new])
-    own = translation.positions(work.name)[rows]
-    if len(rows) and own.max() >= 0:
-        translation.replace(work.name, MEMBER[work.kind], rows[own >= 0])
+    if translation.has(work.name) and len(rows):
+        new = _unlike(translation, work, rows, told)
+        rows, told = rows[new], Reading(told.values, told.choice[new])
+        translation.replace(work.name, MEMBER[work.kind], rows[translation.positions(work.name)[rows] >= 0])
     translation.add(work.name, MEMBER[work.kind], rows, told, _why(translation, step))
 
 
 def _unlike(translation: Translation, work: Work, rows: Rows, told: Reading) -> Mask:
     """Tell which of the *told* texts are other than what the rows have under today's name."""
     present = translation.positions(work.name)[rows]
-    if not len(rows) or present.max() < 0 or work.kind is not Kind.TEXT or not isinstance(told.values, list):
+    if present.max() < 0 or work.kind is not Kind.TEXT or not isinstance(told.values, list):
         return np.ones(len(rows), dtype=bool)
     texts = translation.source(work.name).texts
     codes = np.array([texts.numbers.get(value, -2) for value in told.values])
-    unlike: Mask = (present < 0) | (texts.codes(present) != codes[told.choice])
+    unlike, here = present < 0, present >= 0
+    unlike[here] = texts.codes(present[here]) != codes[told.choice[here]]
     return unlike
 
 
 def _respell(translation: Translation, work: Work, step: Step, open_rows: Mask) -> None:
     """Keep the usable values that are there under today's name, in today's spelling."""
     present = translation.positions(work.name)
-    rows = np.flatnonzero(open_rows & (present >= 0))
+    rows = (open_rows & (present >= 0)).nonzero()[0]
     if not len(rows):
         return
-    source = translation.source(work.name)
-    rows = rows[usable(source, present[rows], step)]
-    open_rows[rows] = False
-    where = translation.where(step)
-    rows = rows if where is None else rows[where[rows]]
-    told = respelled(source, present[rows], step)
+    spoken, told = judged(translation.source(work.name), present[rows], step)
+    open_rows[rows[spoken]] = False
     changed = told.choice >= 0
     if changed.any():
-        rows = rows[changed]
-        translation.replace(work.name, MEMBER[work.kind], rows)
+        where = translation.where(step)
+        changed &= True if where is None else where[rows]
+        translation.replace(work.name, MEMBER[work.kind], rows[changed])
         new = Reading(told.values, told.choice[changed])
-        translation.add(work.name, MEMBER[work.kind], rows, new, _why(translation, step))
+        translation.add(work.name, MEMBER[work.kind], rows[changed], new, _why(translation, step))
 
 
 def _unusable(translation: Translation, work: Work, present: Positions) -> Mask:

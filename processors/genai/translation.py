@@ -15,7 +15,7 @@ from collector.rewrite import Addition, Rows, rewrite
 from processors.genai.grammar import Origin
 from processors.genai.plan import ERROR_TYPE, HTTP_STATUS, OPERATION, Plan
 from processors.genai.table import Step
-from processors.genai.values import Reading, Source, Texts
+from processors.genai.values import Reading, Source
 
 Mask = npt.NDArray[np.bool_]
 
@@ -43,8 +43,12 @@ class Translation:
         self.told: list[tuple[Rows, str, str]] | None = [] if explained else None
         self._nowhere: Positions = np.full(self.attributes.count, -1, dtype=np.int64)
         self._lines = {key: line for line, key in enumerate(plan.keys)}
-        self._texts, self._heavy = plan.texts, plan.texts + plan.heavy
         self._found = self.attributes.locate(plan.keys)
+        self._sources: dict[str, Source] = {}
+
+    def has(self, key: str) -> bool:
+        """Tell whether any item came with *key*."""
+        return key in self._lines
 
     def positions(self, key: str) -> Positions:
         """Return where each row has *key*, -1 where it has not."""
@@ -64,18 +68,9 @@ class Translation:
 
     def source(self, key: str) -> Source:
         """Return where values of *key* are read."""
-        is_heavy = self._texts <= self._lines[key] < self._heavy
-        return self._heavy_source if is_heavy else self._light_source
-
-    @cached_property
-    def _light_source(self) -> Source:
-        told = self._found[: self._texts]
-        return Source(self.attributes, Texts(self.attributes, told[told >= 0]))
-
-    @cached_property
-    def _heavy_source(self) -> Source:
-        told = self._found[self._texts : self._heavy]
-        return Source(self.attributes, Texts(self.attributes, told[told >= 0]))
+        if key not in self._sources:
+            self._sources[key] = Source(self.attributes, self.positions(key))
+        return self._sources[key]
 
     def add(self, key: str, member: str, rows: Rows, told: Reading, why: str = "") -> None:
         """Give *rows* the attribute *key*; rows of which nothing was read get nothing."""
@@ -98,6 +93,8 @@ class Translation:
 
     def replace(self, key: str, member: str, rows: Rows) -> None:
         """Take *key* off *rows*; words that were reported stay under another name, unless originals are removed."""
+        if not len(rows):
+            return
         positions = self.positions(key)[rows]
         self.dropped.append(positions)
         if not self.removes_originals and member in _WORDS:
@@ -126,6 +123,8 @@ class Translation:
 
     def where(self, step: Step) -> Mask | None:
         """Tell in which rows *step* counts, None for in every row."""
+        if step.always:
+            return None
         origin = step.origin
         conditions = [self._where_other(key, value) for key, value in origin.where.items()]
         conditions += [~self._where_other(key, value) for key, value in origin.unless.items()]
@@ -162,6 +161,21 @@ class Translation:
         for addition in self.additions.get(key, ()):
             said[addition.rows] = np.array([word in words for word in words_of(addition)], bool)[addition.choice]
         return said
+
+    @cached_property
+    def may_call(self) -> Mask:
+        """Which rows may be calls, for all that is known of their operation; asked once that is settled."""
+        return self.missing(OPERATION) | self.is_said(OPERATION, self.calls)
+
+    @cached_property
+    def suspect(self) -> Mask:
+        """Which spans may have failed: a superset of `failed` that costs little to tell."""
+        main = self.batch.main
+        suspect: Mask = np.asarray(main.column("status_code")) == _ERROR
+        suspect |= np.diff(np.asarray(main.column("events").offsets)) > 0
+        suspect |= self.positions(ERROR_TYPE) >= 0
+        suspect |= self.positions(HTTP_STATUS) >= 0
+        return suspect
 
     @cached_property
     def failed(self) -> Mask:

@@ -48,14 +48,14 @@ class Reading(NamedTuple):
 
 
 class Texts:
-    """Holds the distinct texts at some *positions*; there alone may be looked."""
+    """Holds the distinct texts at some *positions*, which ascend; there alone may be looked."""
 
     def __init__(self, attributes: Attributes, positions: Positions) -> None:
         encoded = attributes.strings(positions).dictionary_encode()
         indices = encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices
         self.words: list[str] = encoded.dictionary.to_pylist()
-        self._codes = np.full(len(attributes.flat), -1, dtype=np.int32)
-        self._codes[positions] = np.asarray(indices)
+        self._positions = positions
+        self._codes = np.asarray(indices)
         self._documents: dict[int, Any] = {}
 
     @cached_property
@@ -65,7 +65,9 @@ class Texts:
 
     def codes(self, positions: Positions) -> npt.NDArray[np.int32]:
         """Return the number in `words` of each text, -1 for what is none."""
-        return self._codes[positions]
+        if len(positions) == len(self._positions):
+            return self._codes
+        return self._codes[np.searchsorted(self._positions, positions)]
 
     def mapped(self, positions: Positions, new: Callable[[str], Any]) -> Reading:
         """Return ``new(text)`` for each text, asked once per distinct one; what is no text gives nothing."""
@@ -83,7 +85,7 @@ class Texts:
         return self._looked_up(positions, value)
 
     def _looked_up(self, positions: Positions, new: Callable[[int], Any]) -> Reading:
-        codes = self._codes[positions]
+        codes = self.codes(positions)
         place = np.full(len(self.words) + 1, -1, dtype=np.int64)
         told: list[Any] = []
         asked = np.zeros(len(place), dtype=bool)
@@ -97,11 +99,17 @@ class Texts:
         return Reading(told, place[codes])
 
 
-class Source(NamedTuple):
-    """Is where values are read: the attributes of a batch, and the texts at all the positions asked for."""
+class Source:
+    """Is where the values of one key are read: the attributes of a batch, and the texts at the key's *positions*."""
 
-    attributes: Attributes
-    texts: Texts
+    def __init__(self, attributes: Attributes, positions: Positions) -> None:
+        self.attributes = attributes
+        self._positions = positions
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The texts, told apart once they are looked at."""
+        return Texts(self.attributes, self._positions[self._positions >= 0])
 
 
 def read(source: Source, positions: Positions, step: Step) -> Reading:
@@ -124,14 +132,20 @@ def usable(source: Source, positions: Positions, step: Step) -> npt.NDArray[np.b
     return np.ones(len(positions), dtype=bool)
 
 
-def respelled(source: Source, positions: Positions, step: Step) -> Reading:
-    """Return today's spelling of the values at *positions* that are spelled otherwise, as `usable` ones alone are."""
+def judged(source: Source, positions: Positions, step: Step) -> tuple[npt.NDArray[np.bool_], Reading]:
+    """Tell which values under today's name are `usable`, and return today's spelling of those spelled otherwise."""
     if step.kind is Kind.TEXTS:
-        return _respelled_lists(source, positions, step)
-    word = _host if step.kind is Kind.HOST else step.word
+        return np.ones(len(positions), dtype=bool), _respelled_lists(source, positions, step)
+    if step.kind is Kind.HOST:
+        told = source.texts.mapped(positions, lambda text: None if (new := _host(text)) == text else new)
+        return np.ones(len(positions), dtype=bool), told
+    word = step.word
     if word is None:
-        return Reading([], np.full(len(positions), -1))
-    return source.texts.mapped(positions, lambda text: None if (new := word(text)) == text else new)
+        return _filled(source.attributes, positions), Reading([], np.full(len(positions), -1))
+    pairs = source.texts.mapped(positions, lambda text: (text, word(text) or text) if word.speaks(text) else None)
+    alike = np.array([*(old == new for old, new in pairs.values), False], dtype=bool)
+    choice = np.where(alike[pairs.choice], -1, pairs.choice)
+    return pairs.choice >= 0, Reading([new for _, new in pairs.values], choice)
 
 
 def _counts(source: Source, positions: Positions, _: Step) -> Reading:

@@ -23,11 +23,11 @@ def test_older_names_come_in_the_order_of_the_table_and_only_when_present():
     assert set(found.keys) == {work.name, *(step.key for step in work.steps)}
 
 
-def test_keys_read_as_short_text_come_first_then_long_ones():
-    found = plan("gen_ai.usage.prompt_tokens", "gen_ai.system", "input.value", "gen_ai.provider.name")
+def test_general_keys_say_nothing_where_nothing_has_an_operation():
+    found = plan("server.address", "session.id", "gen_ai.openai.api_base")
 
-    assert set(found.keys[: found.texts]) == {"gen_ai.system", "gen_ai.provider.name"}
-    assert found.keys[found.texts : found.texts + found.heavy] == ["input.value"]
+    assert {step.key for work in found.silent for step in work.steps} == {"gen_ai.openai.api_base"}
+    assert {"server.address", "session.id"} < {step.key for work in found.works for step in work.steps}
 
 
 def test_what_a_span_is_comes_first_and_what_depends_on_others_last():

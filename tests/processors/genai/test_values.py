@@ -5,7 +5,7 @@ from collector.attributes import attributes_of
 from collector.values import array_of_texts
 from processors.genai.grammar import Dialect
 from processors.genai.table import Dialects
-from processors.genai.values import MEMBER, Source, Texts, read, respelled, usable
+from processors.genai.values import MEMBER, Source, judged, read, usable
 from tests.processors.spans import batch_from
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -30,7 +30,7 @@ def listed(found):
 
 
 def source_of(attributes, positions):
-    return Source(attributes, Texts(attributes, positions))
+    return Source(attributes, positions)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_only_values_that_are_spelled_otherwise_are_respelled():
         batch_from(*({"attributes": {"x": value}} for value in [["stop"], ["end_turn", "stop"], '["length"]', [1]]))
     )
     [positions] = attributes.locate(["x"])
-    told = respelled(source_of(attributes, positions), positions, step(kind="texts", values={"end_turn": "stop"}))
+    _, told = judged(source_of(attributes, positions), positions, step(kind="texts", values={"end_turn": "stop"}))
 
     assert listed(told) == [None, array_of_texts(("stop", "stop")), array_of_texts(("length",)), None]
 
