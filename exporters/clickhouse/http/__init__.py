@@ -1,4 +1,4 @@
-"""Lets others query the embedded ClickHouse while the collector runs: curl, Grafana, clickhouse-connect."""
+"""Lets others query the embedded ClickHouse while the collector runs: curl, clickhouse-connect, dashboards."""
 
 import hmac
 from http.server import ThreadingHTTPServer

@@ -29,6 +29,7 @@ _OTHERS = frozenset({"file", "python", "catboostevaluate"})
 _FUNCTION = re.compile(r"^ *Function (\S+)", re.MULTILINE)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"")
 _FORMAT = re.compile(r"\bFORMAT (\w+)(?: SETTINGS .*)?\Z")
+_MARKED_NATIVE = 54_454  # from this protocol on each column says how it is serialized
 _SETTING = re.compile(r"\w+")
 _FIXED = {"readonly", "allow_ddl", "max_execution_time", "max_result_bytes", "max_memory_usage"}
 
@@ -55,13 +56,14 @@ class Guard:
         query = _text(connection.query(f"SELECT formatQuerySingleLine({quoted(text)})", "TSVRaw")).rstrip("\n")
         values = question.values
         self._check(query, _text(connection.query(f"EXPLAIN AST {query}", "TSVRaw", params=values)), connection)
+        written = _FORMAT.search(_QUOTED.sub("''", query))
+        name = written[1] if written else question.format
+        _check_form(name, question)
         result = connection.query(query, question.format, params=values)
         if result.size() > self._limits.result_bytes:  # ClickHouse counts repeated values once
             raise RefusedError(
                 396, f"The answer is longer than {self._limits.result_bytes} bytes. (TOO_MANY_ROWS_OR_BYTES)"
             )
-        written = _FORMAT.search(_QUOTED.sub("''", query))
-        name = written[1] if written else question.format
         return Answer(bytes(result.bytes() or b""), name, result.rows_read(), result.bytes_read())
 
     def _restrict(self, connection: Any, question: Question) -> None:
@@ -92,6 +94,16 @@ class Guard:
         outside = used & (_sources(connection) - HARMLESS_SOURCES | _OTHERS)
         if outside:
             raise RefusedError(164, f"Function {min(outside)} reads from outside the tables. (READONLY)")
+
+
+def _check_form(name: str, question: Question) -> None:
+    """Raise RefusedError for a client that expects Native with the marks of a newer protocol: it would read nonsense."""
+    version = question.parameters.get("client_protocol_version", "")
+    if name == "Native" and version.isdecimal() and int(version) >= _MARKED_NATIVE:
+        raise RefusedError(
+            48,
+            f"The embedded ClickHouse writes no Native of protocol {version}; ask for JSON or Arrow. (NOT_IMPLEMENTED)",
+        )
 
 
 def _sources(connection: Any) -> frozenset[str]:

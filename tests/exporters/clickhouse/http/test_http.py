@@ -112,7 +112,7 @@ def test_answers_come_in_the_format_that_is_asked_for(served: ClickhouseHttpExte
 @pytest.mark.parametrize(
     "coding", [("gzip", gzip.decompress), ("lz4", lz4.frame.decompress), ("zstd", zstd.decompress)]
 )
-def test_requests_as_grafana_makes_them(served: ClickhouseHttpExtension, coding: tuple) -> None:
+def test_requests_for_json_as_dashboards_make_them(served: ClickhouseHttpExtension, coding: tuple) -> None:
     name, unpack = coding
     basic = {"Authorization": "Basic cmVhZGVyOnNlY3JldA==", "Accept-Encoding": name}
     body, headers = ask(
@@ -129,6 +129,12 @@ def test_requests_as_grafana_makes_them(served: ClickhouseHttpExtension, coding:
     assert headers["Content-Encoding"] == name
     assert headers["X-ClickHouse-Query-Id"] == "mine"
     assert json.loads(unpack(body))["rows"] == 1
+
+
+def test_a_client_of_a_protocol_that_is_not_spoken_hears_so(served: ClickhouseHttpExtension) -> None:
+    assert error(served, "SELECT 1", None, default_format="Native", client_protocol_version="54483")[1] == "48"
+    assert ask(served, "SELECT 1", None, default_format="JSON", client_protocol_version="54483")[0]
+    assert ask(served, "SELECT 1", None, default_format="Native", client_protocol_version="54405")[0]
 
 
 def test_curl(served: ClickhouseHttpExtension) -> None:
