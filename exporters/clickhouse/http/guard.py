@@ -97,13 +97,11 @@ class Guard:
 
 
 def _check_form(name: str, question: Question) -> None:
-    """Raise RefusedError for a client that expects Native with the marks of a newer protocol: it would read nonsense."""
+    """Raise RefusedError for a client that expects Native as a newer protocol has it: ours would be misread."""
     version = question.parameters.get("client_protocol_version", "")
     if name == "Native" and version.isdecimal() and int(version) >= _MARKED_NATIVE:
-        raise RefusedError(
-            48,
-            f"The embedded ClickHouse writes no Native of protocol {version}; ask for JSON or Arrow. (NOT_IMPLEMENTED)",
-        )
+        other = f"The embedded ClickHouse writes no Native of protocol {version}; ask for JSON or Arrow."
+        raise RefusedError(48, f"{other} (NOT_IMPLEMENTED)")
 
 
 def _sources(connection: Any) -> frozenset[str]:
