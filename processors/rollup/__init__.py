@@ -1,5 +1,6 @@
 """The `rollup` processor: sums the model calls of a batch into partial rows that add up, each call once."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
@@ -101,7 +102,7 @@ class RollupProcessor(Processor):
         if batch.signal is not Signal.TRACES or not batch.rows:
             return [batch]
         calls = calls_of(batch, call_table())
-        facts = links_of(batch) if calls is None else facts_of(batch, calls, places_of(batch))
+        facts = links_of(batch) if calls is None else facts_of(batch, calls, batch.memo(places_of))
         now = self.host.clock()
         verdict = self._once.learn(facts, now)
         self.host.memory.undo(self._once.undo)
@@ -121,14 +122,14 @@ class RollupProcessor(Processor):
             return batch
         config: RollupConfig = self.config
         rows = calls.rows.tolist()
-        for reason in verdict.reasons.values():
-            self.host.metrics.count("genai_collector_uncounted_spans", 1, processor=self.host.id, reason=reason)
+        for reason, count in Counter(verdict.reasons.values()).items():
+            self.host.metrics.count("genai_collector_uncounted_spans", count, processor=self.host.id, reason=reason)
         reasons = {rows[place]: reason for place, reason in verdict.reasons.items()}
         return told(batch, reasons, move=config.uncounted == "move")
 
     def _rollups(self, batch: Batch, calls: Calls | None, verdict: Verdict) -> Iterable[Batch]:
         config: RollupConfig = self.config
-        entries = None if calls is None else entries_of(calls, places_of(batch), verdict.counts)
+        entries = None if calls is None else entries_of(calls, batch.memo(places_of), verdict.counts)
         if verdict.changes:
             changed = changed_entries(verdict.changes)
             entries = changed if entries is None else together(entries, changed)

@@ -78,10 +78,19 @@ class Once:
         states = self._default(rows)
         counts = np.zeros(told, dtype=bool)
         counts[kept] = states == ITSELF
-        uncounted = np.flatnonzero(states == NOTHING).tolist()
-        reasons = {int(kept[place]): self._resolution.reason_of(rows[place]) for place in uncounted}
+        reasons = self._reasons(rows, states, kept)
         reasons |= dict.fromkeys(set(range(told)) - set(kept.tolist()), "repeated") if len(kept) < told else {}
         return Verdict(counts, reasons, changes, self._note(facts, rows, states, now))
+
+    def _reasons(self, rows: range, states: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]) -> dict[int, str]:
+        """Return why calls in *rows* count for nothing, by their places in the batch."""
+        kinds, leaves = self._ledger.lines((CLASS, LEAVES), rows.start)
+        nothing = states == NOTHING
+        wrappers = nothing & (leaves > 0) & (kinds & VIEW == 0)
+        reasons = dict.fromkeys(kept[wrappers].tolist(), "wrapper")
+        for place in np.flatnonzero(nothing & ~wrappers).tolist():
+            reasons[int(kept[place])] = self._resolution.reason_of(rows[place])
+        return reasons
 
     def undo(self) -> None:
         """Take back what was learned last."""
@@ -139,7 +148,7 @@ class Once:
         above, leaves, sums = self._trees.within(facts, first)
         state = np.stack((above, leaves, sums, np.full(count, NEW), np.zeros(count, dtype=np.int64)))
         ledger.append(facts, state, now)
-        ledger.calls.fill(facts.matrix[KEY].tolist(), rows)
+        ledger.calls.fill_new(facts.matrix[KEY].tolist(), rows)
         keys, parents = facts.links
         inner = parents != 0
         ledger.link(keys[inner].tolist(), parents[inner].tolist(), now)
@@ -156,7 +165,7 @@ class Once:
         named = np.flatnonzero(facts.matrix[RESPONSE])
         responses, table = facts.matrix[RESPONSE, named].tolist(), self._ledger.responses
         if table.keys().isdisjoint(responses) and len(set(responses)) == len(responses):
-            table.fill(responses, list(zip((named + rows.start).tolist(), strict=True)))
+            table.fill_new(responses, list(zip((named + rows.start).tolist(), strict=True)))
             return set()
         return {row for place in named.tolist() for row in self._resolution.share(rows[place])}
 

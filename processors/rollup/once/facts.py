@@ -3,7 +3,6 @@
 Ids and names become 64-bit hashes that are the same in every run; 0 is none. `Fact` is one column for plain Python.
 """
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -34,8 +33,8 @@ VIEW = 2
 _PROCESS = ("service.name", "service.instance.id", "process.pid", "host.name")
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
-_FORM = re.compile(r"[A-Za-z]*")
 _FORM_BITS = 8
+_WORDS_HASHED = 8  # of eight letters each; what is longer is rare
 
 Hashes = npt.NDArray[np.int64]
 Texts = tuple[str, ...]
@@ -88,6 +87,12 @@ class Facts(NamedTuple):
 def form_of(response: Id) -> Id:
     """Return the form of a response's id: two ids of one form that differ name two responses."""
     return response & ((1 << _FORM_BITS) - 1)
+
+
+def used_words(facts: Facts) -> Numbers:
+    """Return the row numbers of the words that are used."""
+    counts = np.bincount(facts.matrix[WORDS:FACTS].ravel(), minlength=len(facts.words))
+    return counts.nonzero()[0]
 
 
 def fact_of(row: int, column: Sequence[int], words: Sequence[str]) -> Fact:
@@ -193,17 +198,19 @@ def _bytes(ids: pa.BinaryArray, width: int) -> npt.NDArray[np.uint8]:
 def _processes(batch: Batch) -> Hashes:
     """Return a hash of the process of each resource: service and instance, else process number and host."""
     attributes = resource_attributes_of(batch)
-    names, instances, numbers, hosts = attributes.locate(_PROCESS)
-    pids = attributes.naturals(numbers).tolist()
-    lines = [attributes.strings(line).to_pylist() for line in (names, instances, hosts)]
-    return np.array(
-        [_process(name, instance, pid, host) for name, instance, host, pid in zip(*lines, pids, strict=True)],
-        dtype=np.int64,
-    )
+    keys = attributes.flat.field("key").to_pylist()
+    texts, numbers = (attributes.values.field(name).to_pylist() for name in ("string_value", "int_value"))
+    found = []
+    for start, length in zip(attributes.starts.tolist(), attributes.lengths.tolist(), strict=True):
+        place = {key: start + number for number, key in enumerate(keys[start : start + length])}
+        name, instance, pid, host = (place.get(key, -1) for key in _PROCESS)
+        told = (texts[place] if place >= 0 else None for place in (name, instance, host))
+        found.append(_process(*told, numbers[pid] if pid >= 0 else None))
+    return np.array(found, dtype=np.int64)
 
 
 @lru_cache(maxsize=4096)
-def _process(name: str | None, instance: str | None, pid: int, host: str | None) -> int:
+def _process(name: str | None, instance: str | None, host: str | None, pid: int | None) -> int:
     return hash_of(name or "", instance) if instance else hash_of(name or "", str(pid), host or "")
 
 
@@ -229,7 +236,7 @@ def _read_texts(batch: Batch, calls: Calls, matrix: npt.NDArray[np.int64]) -> No
     found = calls.found[RESPONSE_ID]
     told = np.flatnonzero(found >= 0)
     if len(told):
-        matrix[RESPONSE, told] = list(map(_response_key, attributes.strings(found[told]).to_pylist()))
+        matrix[RESPONSE, told] = _response_keys(attributes.strings(found[told]))
     halves = np.flatnonzero(_may_be_half(matrix) & (calls.found[FOUND_PROMPT] >= 0))
     if len(halves):
         prompts = attributes.strings(calls.found[FOUND_PROMPT][halves]).to_pylist()
@@ -247,15 +254,26 @@ def _may_be_half(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return half
 
 
-def _response_key(response: str | None) -> int:
-    """Return a hash of a response's id, its form in the lowest bits."""
-    if not response:
-        return 0
-    form = _FORM.match(response)
-    low = _form(form[0] if form else "")
-    return (_signed(xxh3_64_intdigest(response.encode(errors="surrogatepass"))) >> _FORM_BITS << _FORM_BITS) | low
-
-
-@lru_cache(maxsize=1024)
-def _form(letters: str) -> int:
-    return hash_of(letters) & ((1 << _FORM_BITS) - 1) or 1
+def _response_keys(ids: pa.StringArray) -> Hashes:
+    """Return hashes of responses' ids, their forms (the letters they begin with) in the lowest bits; 0 is none."""
+    _, offsets, data = ids.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[ids.offset :][: len(ids) + 1]
+    lengths = np.diff(bounds)
+    width = min(-(-int(lengths.max(initial=0)) // 8), _WORDS_HASHED) * 8
+    if not width:
+        return np.zeros(len(ids), dtype=np.int64)
+    text = np.frombuffer(data, np.uint8)
+    columns = np.arange(width)
+    inside = columns < lengths[:, None]
+    letters = np.where(inside, text[np.where(inside, bounds[:-1, None] + columns, 0)], 0).astype(np.uint8)
+    words = letters.view(np.int64)
+    keys = lengths.astype(np.int64)
+    for number in range(words.shape[1]):
+        keys = np.where(lengths > 8 * number, mixed(keys, words[:, number]), keys)
+    for row in np.flatnonzero(lengths > 8 * _WORDS_HASHED).tolist():
+        keys[row] = hash_of(ids[row].as_py())
+    small = letters[:, :8] | 32
+    prefix = np.logical_and.accumulate((small >= ord("a")) & (small <= ord("z")), axis=1)
+    begins = np.ascontiguousarray(np.where(prefix, letters[:, :8], 0)).view(np.int64)[:, 0]
+    forms = form_of(mixed(begins, 0))
+    return np.where(lengths > 0, (keys >> _FORM_BITS << _FORM_BITS) | np.where(forms == 0, 1, forms), 0)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from processors.rollup.once.facts import FACTS, KEY, RESPONSE, WORDS, Fact, Facts, fact_of
+from processors.rollup.once.facts import FACTS, KEY, RESPONSE, WORDS, Fact, Facts, fact_of, used_words
 
 ABOVE, LEAVES, LEAF_SUM, STATE, WAITS = range(FACTS, FACTS + 5)
 """Lines that change: the row of the next call above, -1 if there is none; how many innermost calls there are below,
@@ -55,6 +55,10 @@ class Table(dict[K, V]):
         if not self.keys().isdisjoint(keys):
             pairs = [(key, value) for key, value in zip(keys, values, strict=True) if key not in self]
             keys, values = [key for key, _ in pairs], [value for _, value in pairs]
+        self.fill_new(keys, values)
+
+    def fill_new(self, keys: Sequence[K], values: Sequence[V]) -> None:
+        """Set many values of keys that are not there."""
         self._log.append((self, keys))
         self.update(zip(keys, values, strict=True))
 
@@ -121,10 +125,10 @@ class Ledger:
         """Remember calls and what is known of them; *state* are the lines that change."""
         self._log.append((-1, self.next, 0))
         done, count = 0, facts.matrix.shape[1]
-        used = np.unique(facts.matrix[WORDS:FACTS])
+        used = used_words(facts)
         while done < count:
             number, place = divmod(self.next, _SIZE)
-            block = self._blocks.setdefault(number, _Block(now))
+            block = self._blocks.get(number) or self._blocks.setdefault(number, _Block(now))
             block.arrived = now
             size = min(count - done, _SIZE - place)
             target = block.matrix[:, place : place + size]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from processors.rollup.once.facts import ERROR, FACTS, WORDS, Facts
+from processors.rollup.once.facts import ERROR, FACTS, WORDS, Facts, used_words
 from processors.rollup.once.merging import Record
 
 _HEADER = struct.Struct("<II")
@@ -41,9 +41,11 @@ class Note(NamedTuple):
 def dump(note: Note, classes: Sequence[str]) -> bytes:
     """Return *note* as bytes; *classes* are the names of errors."""
     matrix, links = note.facts.matrix, note.facts.links
-    used, codes = np.unique(matrix[WORDS:], return_inverse=True)
+    used = used_words(note.facts)
+    codes = np.zeros(len(note.facts.words), dtype=np.int64)
+    codes[used] = np.arange(len(used))
     small = matrix.copy()
-    small[WORDS:] = codes.reshape(small[WORDS:].shape)
+    small[WORDS:] = codes[matrix[WORDS:]]
     plain = b"".join([small.tobytes(), note.states.tobytes(), links[0].tobytes(), links[1].tobytes()])
     head = {
         "version": _VERSION,

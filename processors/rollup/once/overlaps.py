@@ -5,6 +5,7 @@ outcomes agree and ids of responses, if both have them, are of different forms.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from processors.rollup.once.facts import (
     RESPONSE,
     SCOPE,
     VIEW,
+    Fact,
     Hashes,
     form_of,
     mixed,
@@ -30,86 +32,93 @@ from processors.rollup.once.pairs import Edge, Pairs, edge
 
 _LINES = (PROCESS, CLASS, REQUESTED, ANSWERED, SCOPE, ERROR, FINISHED, OUTPUT, RESPONSE)
 _UNKNOWN, _SUCCEEDED, _FAILED = range(3)
-_OUTCOMES = 3
 _SLOT_BITS = 29  # half a second of nanoseconds: more than may lie between the starts of what is one call
 
 _NO_MODEL, _ANY_MODEL = 0, -1
 
+_Topic = tuple[int, int, int]
 _Slot = tuple[int, int, int, int]
 
 
+class _Group(NamedTuple):
+    """Is what calls have in common that may be told of by the same others."""
+
+    topics: tuple[_Topic, ...]
+    scope: int
+    form: int
+    outcome: int
+    nameless: bool
+
+    def may_mean(self, other: "_Group") -> bool:
+        """Tell whether calls of both may be the same: outcomes do not contradict, and one has no id of that form."""
+        contrary = {self.outcome, other.outcome} == {_SUCCEEDED, _FAILED}
+        return self.scope != other.scope and not contrary and not (self.form and self.form == other.form)
+
+
 class Rivals:
-    """Knows which kinds of calls may be told of twice."""
+    """Knows which groups of calls may be told of twice."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._groups: Table[int, tuple[int, int, int]] = ledger.table()
-        self._members: Table[int, tuple[int, ...]] = ledger.table()
+        self._groups: Table[int, _Group] = ledger.table()
+        self._members: Table[_Topic, tuple[int, ...]] = ledger.table()
         self._rivals: Table[int, bool] = ledger.table()
 
     def learn(self, rows: range) -> set[int]:
         """Take in new calls and return the rows, old ones among them, that may be told of twice as is known now."""
-        topics, groups, scopes, kinds = self._groups_of(rows.start)
-        found: set[int] = set()
-        fresh = set(groups.ravel().tolist()) - self._groups.keys() - {0}
+        groups = self._groups_of(rows.start)
+        distinct = set(groups.tolist())
+        fresh = distinct - self._groups.keys()
         awoken: set[int] = set()
         for group in fresh:
-            line, place = (int(where[0]) for where in np.nonzero(groups == group))
-            awoken |= self._introduce(group, int(topics[line, place]), int(scopes[place]), int(kinds[place]), line == 2)
+            awoken |= self._introduce(group, rows[int((groups == group).argmax())])
+        found: set[int] = set()
         if awoken - fresh:
-            found |= self._rows_of(awoken - fresh, self._ledger.first)
-        mine = self._rivals.keys() & set(groups.ravel().tolist()) if self._rivals else set()
-        if mine:
-            found |= {int(place) + rows.start for place in np.flatnonzero(np.isin(groups, list(mine)).any(axis=0))}
-        return found
+            found = self._rows_of(awoken - fresh, self._groups_of(self._ledger.first), self._ledger.first)
+        return found | self._rows_of(self._rivals.keys() & distinct, groups, rows.start)
 
     def sweep(self) -> None:
         """Forget the groups that nobody is in any more."""
-        live = set(self._groups_of(self._ledger.first)[1].ravel().tolist())
-        for group in self._groups.keys() - live:
-            topic = self._groups.pop(group)[0]
+        for group in self._groups.keys() - set(self._groups_of(self._ledger.first).tolist()):
             self._rivals.pop(group, None)
-            kept = tuple(other for other in self._members.get(topic, ()) if other != group)
-            if kept:
-                self._members[topic] = kept
-            else:
-                self._members.pop(topic, None)
+            for topic in self._groups.pop(group).topics:
+                kept = tuple(other for other in self._members.get(topic, ()) if other != group)
+                if kept:
+                    self._members[topic] = kept
+                else:
+                    self._members.pop(topic, None)
 
-    def _groups_of(self, first: int) -> tuple[Hashes, Hashes, Hashes, Hashes]:
-        """Return topics (process, class, model), groups (topic, scope, kind), scopes and kinds.
-
-        Topics and groups have a line for each model that a call may name, and one for any.
-        """
+    def _groups_of(self, first: int) -> Hashes:
+        """Return the group of each call from row *first* on."""
         process, kind, requested, answered, scope, error, finished, output, response = self._ledger.lines(_LINES, first)
-        sign = (finished > 0) | (output >= 0)
-        outcome = np.where(error >= 0, _FAILED, np.where(sign, _SUCCEEDED, _UNKNOWN))
-        nameless = (requested == 0) & (answered == 0)
-        kinds = (form_of(response) * _OUTCOMES + outcome) * 2 + nameless
-        place = mixed(process, kind & EMBEDDINGS)
-        anything = np.full_like(requested, _ANY_MODEL)
-        models = np.stack((requested, np.where(answered == requested, 0, answered), anything))
-        topics = mixed(np.broadcast_to(place, models.shape).copy(), models)
-        groups = mixed(topics, mixed(scope, kinds))
-        groups[(models == 0) | ((kind & VIEW) != 0)] = 0
-        return topics, groups, scope, kinds
+        traits = (form_of(response) << 8) + (kind << 2) + _outcomes(error, finished, output)
+        return mixed(mixed(process, scope), mixed(mixed(requested, answered), traits))
 
-    def _introduce(self, group: int, topic: int, scope: int, kind: int, any_model: bool) -> set[int]:
-        """Remember *group*, and return all that it makes rivals of; where any model will do, one must have no name."""
+    def _introduce(self, group: int, row: int) -> set[int]:
+        """Remember the *group* of the call in *row*, and return all that it makes rivals of."""
+        mine = self._group(self._ledger.fact(row))
         awoken = set()
-        for other in self._members.get(topic, ()):
-            _, their_scope, their_kind = self._groups[other]
-            nameless = not any_model or (kind | their_kind) & 1
-            if scope != their_scope and nameless and _may_agree(kind >> 1, their_kind >> 1):
-                awoken |= {group, other} - self._rivals.keys()
-        self._groups.put(group, (topic, scope, kind))
-        self._members.put(topic, (*self._members.get(topic, ()), group))
+        for topic in mine.topics:
+            for other in self._members.get(topic, ()):
+                theirs = self._groups[other]
+                named = topic[2] != _ANY_MODEL or mine.nameless or theirs.nameless
+                if named and mine.may_mean(theirs):
+                    awoken |= {group, other} - self._rivals.keys()
+            self._members.put(topic, (*self._members.get(topic, ()), group))
+        self._groups.put(group, mine)
         for each in awoken:
             self._rivals.put(each, value=True)
         return awoken
 
-    def _rows_of(self, groups: set[int], first: int) -> set[int]:
-        places = np.flatnonzero(np.isin(self._groups_of(first)[1], list(groups)).any(axis=0))
-        return set((places + first).tolist())
+    def _group(self, fact: Fact) -> _Group:
+        models = () if fact.kind & VIEW else (*sorted(fact.models), _ANY_MODEL)
+        topics = tuple((fact.process, fact.kind & EMBEDDINGS, model) for model in models)
+        sign = fact.finished or fact.tokens[1] >= 0
+        outcome = _FAILED if fact.error >= 0 else _SUCCEEDED if sign else _UNKNOWN
+        return _Group(topics, fact.scope, form_of(fact.response), outcome, not fact.models)
+
+    def _rows_of(self, wanted: set[int], groups: Hashes, first: int) -> set[int]:
+        return set((np.flatnonzero(np.isin(groups, list(wanted))) + first).tolist()) if wanted else set()
 
 
 class Overlaps:
@@ -180,10 +189,9 @@ class Overlaps:
                         yield edge(distance, (mine.fact.key, theirs.fact.key), other)
 
 
-def _may_agree(kind: int, other: int) -> bool:
-    """Tell whether calls of two kinds may be the same: outcomes do not contradict, and one has no id of that form."""
-    (form, outcome), (their_form, their_outcome) = divmod(kind, _OUTCOMES), divmod(other, _OUTCOMES)
-    return not (form and form == their_form) and {outcome, their_outcome} != {_SUCCEEDED, _FAILED}
+def _outcomes(error: Hashes, finished: Hashes, output: Hashes) -> Hashes:
+    told = np.where((finished > 0) | (output >= 0), _SUCCEEDED, _UNKNOWN)
+    return np.where(error >= 0, _FAILED, told)
 
 
 def _slots_of(report: Report) -> list[_Slot]:
