@@ -47,14 +47,15 @@ class Plan(NamedTuple):
     """Says what is to be done for items that have certain keys.
 
     *keys* are those present that matter. *silent* is the part of the *works* that is left for items of which none has
-    an operation. *pieces* are what numbered keys hold, by the number of the key; *cached* tells whether tokens may have
-    come from a cache.
+    an operation. *pieces* are what numbered keys hold, by the number of the key. *counts* are the numbers of tokens
+    under today's names; *cached* tells whether some may have come from a cache.
     """
 
     keys: Sequence[str]
     works: Sequence[Work]
     silent: Sequence[Work]
     pieces: Mapping[int, Piece]
+    counts: Sequence[str]
     cached: bool
 
 
@@ -101,7 +102,8 @@ class Planner:
             wanted |= _CACHE_KEYS | {key for rule in self.table.exclusive for key in (*rule.having, *rule.lacking)}
             wanted |= {rule.equal.partition("#")[0] for rule in self.table.exclusive}
         wanted |= set(self.table.message_targets) if pieces else frozenset()
-        return Plan(sorted(wanted & present), works, _silent(works), pieces, cached)
+        counts = sorted(self.table.counts & present)
+        return Plan(sorted((wanted | self.table.counts) & present), works, _silent(works), pieces, counts, cached)
 
     def _work(self, name: str, present: frozenset[str]) -> Work:
         target = self.table.attributes[name]

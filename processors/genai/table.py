@@ -143,6 +143,12 @@ class Dialects:
         return rules
 
     @cached_property
+    def counts(self) -> frozenset[str]:
+        """Today's attributes that are numbers of tokens."""
+        targets = self.attributes.items()
+        return frozenset(name for name, target in targets if target.kind is Kind.COUNT and target.of_calls)
+
+    @cached_property
     def event_targets(self) -> frozenset[str]:
         """Today's attributes that events may hold."""
         return frozenset(name for name, target in self.attributes.items() if target.events)

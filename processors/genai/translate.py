@@ -4,7 +4,7 @@
     2. messages               from attributes numbered per message, finish reasons too
     3. attributes             from their older names, and today's values in place of older ones
     4. events                 the wait for a stream, messages, what failed
-    5. the input total        with the cached tokens in it, whoever counted
+    5. numbers of tokens      as whole numbers; the input with the cached tokens in it, whoever counted
 
 Log records and metric points have attributes only. A batch in which nothing is to be added is returned as it is.
 """
@@ -19,6 +19,7 @@ from collector.attributes import Positions, attributes_of
 from collector.batch import Batch, Signal
 from collector.rewrite import Rows
 from collector.values import array_of_texts
+from processors.genai.counts import settle_counts
 from processors.genai.exclusive import complete_input
 from processors.genai.failures import name_failures
 from processors.genai.grammar import Kind, Words
@@ -47,6 +48,7 @@ def translate(
         read_events(translation, planner.table, messages=messages)
         name_failures(translation, planner)
         _mark_calls(translation, planner)
+        settle_counts(translation, plan.counts)
         if plan.cached:
             complete_input(translation, planner)
     return translation

@@ -83,7 +83,12 @@ CASES = {
     ),
     "vercel 4 without usage": (
         "ai", vercel("ai.streamText.doStream", **{"ai.usage.promptTokens": NAN, "gen_ai.usage.input_tokens": NAN}),
-        {"gen_ai.operation.name": "chat", "gen_ai.request.stream": True, "gen_ai.provider.name": "anthropic"},
+        {"gen_ai.operation.name": "chat", "gen_ai.request.stream": True, "gen_ai.provider.name": "anthropic",
+         INPUT: ABSENT},
+    ),
+    "counts of other types": (
+        "x", {"gen_ai.operation.name": "chat", INPUT: 60.0, OUTPUT: "7", READ: -1, WRITE: 0},
+        {INPUT: 60, OUTPUT: 7, READ: ABSENT, WRITE: 0},
     ),
     "vercel 5 leaves the cache out": (
         "ai",
