@@ -58,7 +58,9 @@ def _rename(translation: Translation, work: Work) -> None:
     """Give an attribute to the rows that lack it, from the first place that holds a valid value."""
     present = translation.positions(work.name)
     owns = any(step.own for step in work.steps)
-    open_rows = np.ones(len(present), dtype=bool) if owns else (present < 0) | _unusable(translation, work, present)
+    open_rows = np.ones(len(present), dtype=bool) if owns else present < 0
+    if translation.has(work.name) and not owns:
+        open_rows |= _unusable(translation, work, present)
     for addition in translation.additions.get(work.name, ()):
         open_rows[addition.rows] = False
     if work.of_calls:
@@ -136,11 +138,10 @@ def _respell(translation: Translation, work: Work, step: Step, open_rows: Mask) 
 def _unusable(translation: Translation, work: Work, present: Positions) -> Mask:
     """Tell which rows have a value under today's name that says nothing, where an older name may."""
     found = np.zeros(len(present), dtype=bool)
-    if present.max(initial=-1) >= 0:
-        others = np.logical_or.reduce([translation.positions(step.key) >= 0 for step in work.steps])
-        doubtful = np.flatnonzero((present >= 0) & others)
-        if len(doubtful):
-            found[doubtful] = ~usable(translation.source(work.name), present[doubtful], work.steps[0])
+    others = np.logical_or.reduce([translation.positions(step.key) >= 0 for step in work.steps])
+    doubtful = np.flatnonzero((present >= 0) & others)
+    if len(doubtful):
+        found[doubtful] = ~usable(translation.source(work.name), present[doubtful], work.steps[0])
     return found
 
 
