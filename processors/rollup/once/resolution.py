@@ -197,7 +197,7 @@ class Resolution:
             yield from self._set(row, None, call.anchor)
 
     def _is_final(self, row: int) -> bool:
-        if row in self.final:
+        if row in self.final or not self._ledger.alive(row):
             return True
         if self._ledger.read(STATE, row) == MERGED:
             return not all(map(self._ledger.alive, self.counted[row].rows))

@@ -1,6 +1,7 @@
 """What counts of a set of spans does not depend on how they come."""
 
 import json
+import random
 from collections import Counter
 from functools import cache
 from itertools import pairwise
@@ -17,7 +18,7 @@ from collector.otlp.decode import decode
 from processors.genai import GenaiConfig, GenaiProcessor
 from processors.rollup.calls import calls_of, places_of
 from processors.rollup.errors import call_table
-from processors.rollup.once import Limits, Once
+from processors.rollup.once import Limits, Once, ledger
 from processors.rollup.once.facts import KEY, fact_of, facts_of, links_of
 from processors.rollup.once.merging import record_of, report_of
 from processors.rollup.once.notes import dump, load
@@ -37,12 +38,13 @@ def facts_in(batch):
 class Told:
     """Adds up what a memory says, and starts it again or takes back a batch when asked."""
 
-    def __init__(self):
-        self.once, self.sums, self.notes = Once(LIMITS), Counter(), []
+    def __init__(self, limits=LIMITS):
+        self.limits, self.now = limits, 1000.0
+        self.once, self.sums, self.notes = Once(limits), Counter(), []
 
     def take(self, facts):
-        verdict = self.once.learn(facts, 1000.0)
-        self.notes += [dump(verdict.note, CLASSES)] if verdict.note else []
+        verdict = self.once.learn(facts, self.now)
+        self.notes += [(self.now + self.limits.window, dump(verdict.note, CLASSES))] if verdict.note else []
         for place in np.flatnonzero(verdict.counts).tolist():
             self.sums[record_of(report_of(fact_of(0, facts.matrix[:, place].tolist(), facts.words), (), ()))] += 1
         for sign, record in verdict.changes:
@@ -50,11 +52,11 @@ class Told:
         assert len(verdict.reasons) + verdict.counts.sum() <= facts.matrix.shape[1]
 
     def start_again(self):
-        self.once = Once(LIMITS)
-        self.once.restore([load(note, CLASSES) for note in self.notes])
+        self.once = Once(self.limits)
+        self.once.restore([load(note, CLASSES) for until, note in self.notes if until > self.now])
 
     def refuse(self, facts):
-        self.once.learn(facts, 1000.0)
+        self.once.learn(facts, self.now)
         self.once.undo()
 
     @property
@@ -236,3 +238,30 @@ def test_made_spans_in_any_order(spans, seed):
 
     assert expected == told_by([every], chance).calls
     assert expected == told_by(pieces, chance).calls
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_forgotten_is_never_taken_out(seed, monkeypatch):
+    monkeypatch.setattr(ledger, "_BITS", 1)
+    monkeypatch.setattr(ledger, "_SIZE", 2)
+    chance = random.Random(seed)
+    for _ in range(10):
+        spans = [made_span(number, chance) for number in range(1, 12)]
+        told = Told(Limits(chance.choice((3.0, 600.0)), chance.choice((1, 2, 4, 100)), chance.choice((0, 3, 100))))
+        for span in chance.sample(spans * 2, len(spans) * 2):
+            facts = facts_in(batch_of(request_of([span])))
+            told.now += 2 * chance.random()
+            if chance.random() < 0.15:
+                told.refuse(facts)
+            if chance.random() < 0.15:
+                told.start_again()
+            told.take(facts)
+
+            assert min(told.sums.values(), default=0) >= 0
+
+
+def made_span(number, chance):
+    """Return one span that is likely to have to do with others, as words for `resource_spans`."""
+    choices = {**SPAN, **chance.choice((RELATED, NESTED, OVERLAPPING, ANSWERS))}
+    words = {name: chance.choice(list(values)) for name, values in choices.items()}
+    return {"span": number, "parent": chance.randrange(number), **words}
