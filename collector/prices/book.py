@@ -26,6 +26,9 @@ _PROVIDERS = {
 }
 """Our names (OpenTelemetry's) of providers that the list calls otherwise."""
 
+_GATEWAYS = frozenset({"openrouter", "litellm"})
+"""Providers that pass calls on: a model they do not name as their list does costs what its maker takes."""
+
 Document = Mapping[str, Any]
 
 
@@ -94,8 +97,11 @@ class PriceBook:
             yield from (listed for place in places for listed in place["models"] if _matches(listed["match"], name))
 
     def _ids(self, provider: str, model: str) -> list[str]:
+        makers = [id_ for id_, one in self._providers.items() if _matches(one["models_named"], model)][:1]
         if not provider:
-            return [id_ for id_, one in self._providers.items() if _matches(one["models_named"], model)][:1]
+            return makers
+        if provider in _GATEWAYS:
+            return [*([provider] if provider in self._providers else []), *makers]
         provider = _PROVIDERS.get(provider, provider)
         if provider in self._providers:
             return [provider]

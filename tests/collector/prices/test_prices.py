@@ -100,6 +100,13 @@ def test_the_first_name_that_has_a_price_counts():
     assert price.rates[0].input == 2_500_000
 
 
+def test_a_gateway_takes_what_the_maker_does_where_its_list_knows_another_name():
+    tokens = Quantities(1_000_000, 0, 0, 0, 0, 0)
+
+    assert dollars(PriceBook(), "openrouter:gpt-4.1", tokens) == dollars(PriceBook(), "openai:gpt-4.1", tokens)
+    assert PriceBook().price("openrouter", ("unheard-of",), "", DAY) is None
+
+
 def own(folder: Path, text: str) -> PriceBook:
     path = folder / "prices.yaml"
     path.write_text(text, encoding="utf-8")
