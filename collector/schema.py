@@ -184,9 +184,11 @@ ROLLUP_DIMENSIONS = (
     "response_model",
     "service_tier",
     "context_band",
+    "model",
 )
 """The columns a rollup row is grouped by, besides ``time``; '' where the call does not say. ``service_tier`` is '' for
-the standard one; ``context_band`` is the last of `CONTEXT_BANDS` that the call's input exceeds."""
+the standard one; ``context_band`` is the last of `CONTEXT_BANDS` that the call's input exceeds; ``model`` is the one
+name (`collector.models`) of the model that answered, or else of the one asked for."""
 
 CONTEXT_BANDS = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
 """Input tokens beyond which some model's tokens cost more: with them sums can be priced as exactly as single calls."""

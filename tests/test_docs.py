@@ -9,7 +9,7 @@ import yaml
 from collector import registry, schema
 from collector.config import load
 from collector.registry import Kind
-from exporters.clickhouse.views import DIMENSIONS, view_statements
+from exporters.clickhouse.views import view_statements
 from processors.filter.fields import FIELDS
 from processors.filter.functions import FUNCTIONS
 from tests import reference
@@ -47,8 +47,7 @@ def test_every_view_is_in_the_readme_and_every_view_in_the_readme_exists():
 
 
 def test_the_readme_names_every_dimension():
-    assert [name for name in DIMENSIONS if f"`{name}`" not in README] == []
-    assert set(schema.ROLLUP_DIMENSIONS) < set(DIMENSIONS)
+    assert [name for name in schema.ROLLUP_DIMENSIONS if f"`{name}`" not in README] == []
 
 
 def test_ci_runs_the_test_command_of_the_readme():

@@ -48,7 +48,7 @@ def reprice(
         corrections: list[Mapping[str, Any]] = []
         for row in _rows(connection, first, last):
             change, correction = _priced(row, book, day)
-            model = (row["provider"], row["response_model"] or row["request_model"])
+            model = (row["provider"], row["model"])
             changes[model] = changes[model].plus(change)
             corrections += correction
         if corrections and not dry_run:

@@ -6,9 +6,6 @@ from importlib.resources import files
 from collector.schema import ROLLUP_DIMENSIONS, ROLLUP_MAPS, ROLLUP_SUMS
 from collector.sketch import GAMMA, ZERO
 
-DIMENSIONS = (*ROLLUP_DIMENSIONS, "model")
-"""What the views group by; ``model`` is the one that answered, or else the one asked for."""
-
 TOKENS = tuple(name for name in ROLLUP_SUMS if f"{name}_calls" in ROLLUP_SUMS)
 
 COST = "cost_nano_usd"
@@ -26,7 +23,6 @@ PERCENTILES = {
     for percent in (50, 95, 99)
 }
 
-_ROWS = "SELECT *, if(response_model != '', response_model, request_model) AS model FROM signoz_genai.rollup_1m"
 _ARGUMENTS = "start = {start:DateTime('UTC')}, end = {end:DateTime('UTC')}, step = {step:UInt32}"
 
 
@@ -38,15 +34,15 @@ def view_statements() -> str:
 def _parts() -> Mapping[str, str]:
     return {
         "functions": _filled("functions.sql", {"zero": str(ZERO), "gamma": repr(GAMMA)}).rstrip(),
-        "rows": _ROWS,
+        "rows": "SELECT * FROM signoz_genai.rollup_1m",
         "arguments": _ARGUMENTS,
         "sums": _list(_sums()),
         "numbers": _list(_numbers()),
-        "dimension_names": ", ".join(DIMENSIONS),
-        "quoted_dimensions": ", ".join(f"'{name}'" for name in DIMENSIONS),
-        "plain_dimensions": _list({name: f"r.{name}" for name in DIMENSIONS}),
+        "dimension_names": ", ".join(ROLLUP_DIMENSIONS),
+        "quoted_dimensions": ", ".join(f"'{name}'" for name in ROLLUP_DIMENSIONS),
+        "plain_dimensions": _list({name: f"r.{name}" for name in ROLLUP_DIMENSIONS}),
         "grouped_dimensions": _list(
-            {name: f"if(has({{by:Array(String)}}, '{name}'), r.{name}, '')" for name in DIMENSIONS}
+            {name: f"if(has({{by:Array(String)}}, '{name}'), r.{name}, '')" for name in ROLLUP_DIMENSIONS}
         ),
         "percentile_names": ", ".join(PERCENTILES),
         "token_names": ", ".join(name for name in TOKENS if name != COST),

@@ -255,7 +255,7 @@ class Dialect(_Row):
     watchers: tuple[WatcherRule, ...] = ()
     """Instrumentations whose own failures look like those of the calls they watch."""
     models: tuple[ModelRule, ...] = ()
-    """What is taken off the names of models, in this order."""
+    """What is taken off the names of models, in this order, before what `collector.models` takes off."""
 
 
 class Words:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from collector.models import model_of
 from processors.genai.grammar import (
     Dialect,
     ExclusiveRule,
@@ -182,13 +183,10 @@ class Dialects:
         return [rule for rule in self.spans if fnmatchcase(scope, rule.scope)]
 
     def model_of(self, name: str) -> str:
-        """Return the one name of the model that goes by *name*; fine-tuned ones keep theirs."""
-        told = name.lower()
-        if told.startswith("ft:"):
-            return told
+        """Return the one name of the model that goes by *name*: by the user's rules first."""
         for rule in self.models:
-            told = rule.pattern.sub(rule.by, told)
-        return told or name
+            name = rule.pattern.sub(rule.by, name) or name
+        return model_of(name)
 
     def folders_of(self, scope: str) -> Sequence[str]:
         """Return the folders of the code that writes spans of *scope*, where its own failures look like a call's."""

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from collector.schema import CONTEXT_BANDS, ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
+from collector.models import model_of
+from collector.schema import CONTEXT_BANDS, ROLLUP_DIMENSIONS, ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
 from collector.sketch import bucket_of
 from processors.rollup.calls import Calls, Flags, Numbers, Places
 from processors.rollup.once import Change
@@ -37,6 +38,7 @@ _MEASURES = (*_TOKENS, *(f"{name}_calls" for name in _TOKENS), *_COVERED, "calls
 _LINES = [_MEASURES.index(name) for name in ROLLUP_SUMS]
 
 _BANDS = ("", *map(str, CONTEXT_BANDS))
+_REQUESTED, _ANSWERED = (ROLLUP_DIMENSIONS.index(name) for name in ("request_model", "response_model"))
 
 _TIME = ROLLUPS.field("time").type
 _ROOM = 2**62  # numbers that groups may have before they are made small again
@@ -71,7 +73,7 @@ class Groups(NamedTuple):
 class Entries(NamedTuple):
     """Holds one entry per call that is added or taken out; see `Calls` for what arrays hold.
 
-    *codes* are row numbers of *words*, a line for each of `ROLLUP_DIMENSIONS` but the last. *weight* is 1 or -1.
+    *codes* are row numbers of *words*, a line for each of `ROLLUP_DIMENSIONS` but the last two. *weight* is 1 or -1.
     """
 
     words: Sequence[str]
@@ -133,9 +135,16 @@ def rollups_of(entries: Entries, classes: list[str], limits: Limits) -> pa.Recor
     Rows of which nothing stays when what is taken out is subtracted are left out.
     """
     slots = entries.start // (limits.interval * 10**9)
+    words = [*entries.words, *_BANDS]
     band = np.searchsorted(CONTEXT_BANDS, entries.tokens[0], side="left") + len(entries.words)
-    codes = np.concatenate((entries.codes, [band]))
-    dimensions = _dimensions([*entries.words, *_BANDS], codes, limits.max_value_length)
+    named = np.array([word != "" for word in words], dtype=bool)
+    asked, answered = entries.codes[_REQUESTED], entries.codes[_ANSWERED]
+    models = np.where(named[answered], answered, asked)
+    used = np.zeros(len(words), dtype=bool)
+    used[models] = True
+    codes = np.concatenate((entries.codes, [band], [(np.cumsum(used) - 1)[models] + len(words)]))
+    words += [model_of(words[code]) for code in np.flatnonzero(used).tolist()]
+    dimensions = _dimensions(words, codes, limits.max_value_length)
     groups = _groups(slots, dimensions)
     if len(groups.starts) > limits.max_groups:
         dimensions = _folded(dimensions, groups, limits.max_groups)

@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS signoz_genai.rollup_1m
     response_model LowCardinality(String) COMMENT 'Model that answered, gen_ai.response.model; empty where unknown',
     service_tier LowCardinality(String) COMMENT 'Service tier: batch, flex, priority, ...; empty for the standard one',
     context_band LowCardinality(String) COMMENT 'The call has more input tokens than this; empty for a shorter one',
+    model LowCardinality(String) COMMENT 'One name of the model that answered, else of the one asked for: without vendor, date and version',
     calls SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls, failed ones included',
     errors SimpleAggregateFunction(sum, Int64) COMMENT 'Model calls that failed',
     input_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Input (prompt) tokens, cached ones included; unknown where input_tokens_calls is 0',
@@ -42,7 +43,7 @@ CREATE TABLE IF NOT EXISTS signoz_genai.rollup_1m
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (time, service_name, language, environment, provider, operation, request_model, response_model, service_tier, context_band)
+ORDER BY (time, service_name, language, environment, provider, operation, request_model, response_model, service_tier, context_band, model)
 TTL time + toIntervalSecond({rollup_retention})
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
 COMMENT 'Sums over model calls per minute; read them through the views of this database';

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from collector.errors import Retryable
-from collector.schema import ROLLUP_MAPS, ROLLUP_SUMS
+from collector.models import model_of
+from collector.schema import ROLLUP_DIMENSIONS, ROLLUP_MAPS, ROLLUP_SUMS
 from collector.sketch import bucket_of
-from exporters.clickhouse.views import COST, DIMENSIONS, TOKENS
+from exporters.clickhouse.views import COST, TOKENS
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.samples import START, rollup, rollups_batch
 
@@ -51,7 +52,8 @@ def rollup_row(call: dict) -> dict:
     tokens, failed = call["tokens"], bool(call["error"])
     covered = bool(tokens["cache_read_tokens"] is not None and tokens["input_tokens"]) and call["operation"] == "chat"
     bucket = {histogram(call["duration"]): 1}
-    row = {name: call[name] for name in DIMENSIONS if name != "model"}
+    row = {name: call[name] for name in ROLLUP_DIMENSIONS if name != "model"}
+    row["model"] = model_of(call["response_model"] or call["request_model"])
     for name, value in tokens.items():
         row[name] = value or 0
         row[f"{name}_calls"] = int(value is not None)
@@ -79,7 +81,7 @@ def merged(rows: Iterable[dict]) -> list[dict]:
     """Return the rows added up as a rollup of one batch would be."""
     groups: dict[tuple, dict] = {}
     for row in rows:
-        key = tuple(row[name] for name in ("time", *DIMENSIONS[:-1]))
+        key = tuple(row[name] for name in ("time", *ROLLUP_DIMENSIONS[:-1]))
         sums = groups.setdefault(key, {**row, **dict.fromkeys(ROLLUP_SUMS, 0), **{m: Counter() for m in ROLLUP_MAPS}})
         for name in ROLLUP_SUMS:
             sums[name] += row[name]
@@ -147,9 +149,9 @@ def summary(
 def grouped(found: Iterable[dict], step: int, by: Sequence[str], start: int) -> dict[tuple, list[dict]]:
     groups = defaultdict(list)
     for call in found:
-        known = {**call, "model": call["response_model"] or call["request_model"]}
+        known = {**call, "model": model_of(call["response_model"] or call["request_model"])}
         time = call["time"] // step * step if step else start
-        groups[(time, *(known[name] if name in by else "" for name in DIMENSIONS))].append(call)
+        groups[(time, *(known[name] if name in by else "" for name in ROLLUP_DIMENSIONS))].append(call)
     return groups
 
 
@@ -180,7 +182,7 @@ def filled(embedded: Store, make_exporter: MakeExporter, history: list[dict]) ->
         (3600, []),
         (300, ["model"]),
         (0, ["service_name", "language", "environment", "provider", "operation", "request_model"]),
-        (60, list(DIMENSIONS)),
+        (60, list(ROLLUP_DIMENSIONS)),
     ],
     ids=lambda value: str(len(value)) if isinstance(value, list) else str(value),
 )
@@ -193,7 +195,7 @@ def test_every_number_of_a_range_and_a_grouping(filled: Store, history: list[dic
 
     assert len(found) == len(wanted)
     for row in found:
-        key = (int(row["time"].replace(tzinfo=UTC).timestamp()), *(row[name] for name in DIMENSIONS))
+        key = (int(row["time"].replace(tzinfo=UTC).timestamp()), *(row[name] for name in ROLLUP_DIMENSIONS))
         same(row, truth(wanted[key]))
 
 
@@ -201,7 +203,7 @@ def test_every_kind_of_clickhouse_answers_alike(store: Store, make_exporter: Mak
     fill(store, make_exporter, history)
     for row in summary(store, START, START + 5400, 0, ["model", "provider"]):
         wanted = grouped(history, 0, ["model", "provider"], START)
-        same(row, truth(wanted[(START, *(row[name] for name in DIMENSIONS))]))
+        same(row, truth(wanted[(START, *(row[name] for name in ROLLUP_DIMENSIONS))]))
 
 
 def test_a_range_may_be_written_as_text_or_as_times(filled: Store, history: list[dict]) -> None:
@@ -238,13 +240,13 @@ def test_the_plain_views_cover_everything_that_is_kept(filled: Store, history: l
         assert len(rows) == len(wanted)
         assert [row["calls"] for row in rows] == sorted((row["calls"] for row in rows), reverse=True)
         for row in rows:
-            same(row, truth(wanted[(0, *(row[name] if name in by else "" for name in DIMENSIONS))]))
+            same(row, truth(wanted[(0, *(row[name] if name in by else "" for name in ROLLUP_DIMENSIONS))]))
 
-    minutes = grouped(history, 60, DIMENSIONS, 0)
+    minutes = grouped(history, 60, ROLLUP_DIMENSIONS, 0)
     rows = named(filled, "SELECT * FROM signoz_genai.calls_by_minute")
     assert len(rows) == len(minutes)
     for row in rows[:20]:
-        key = (int(row["time"].replace(tzinfo=UTC).timestamp()), *(row[name] for name in DIMENSIONS))
+        key = (int(row["time"].replace(tzinfo=UTC).timestamp()), *(row[name] for name in ROLLUP_DIMENSIONS))
         same(row, truth(minutes[key]))
 
 
@@ -298,10 +300,10 @@ def test_times_are_utc(filled: Store) -> None:
 def test_models_without_a_price_are_listed(make_exporter: MakeExporter, store: Store) -> None:
     priced = {"input_tokens": 100, "input_tokens_calls": 2, "output_tokens": 7, "calls": 2, "time": START}
     rows = [
-        rollup(**priced, provider="openai", response_model="gpt-4o", cost_nano_usd=5, cost_nano_usd_calls=2),
-        rollup(**priced, provider="openai", request_model="unheard-of"),
-        rollup(**priced, provider="openai", request_model="half", cost_nano_usd=5, cost_nano_usd_calls=1),
-        rollup(provider="openai", request_model="silent", calls=3, time=START),
+        rollup(**priced, provider="openai", model="gpt-4o", cost_nano_usd=5, cost_nano_usd_calls=2),
+        rollup(**priced, provider="openai", model="unheard-of"),
+        rollup(**priced, provider="openai", model="half", cost_nano_usd=5, cost_nano_usd_calls=1),
+        rollup(provider="openai", model="silent", calls=3, time=START),
     ]
     make_exporter(store.dsn).export(rollups_batch(rows))
     found = store.rows(
