@@ -1,5 +1,6 @@
 """genai-collector schema, on the command line."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,7 +94,8 @@ def test_a_signoz_installation_is_checked_and_only_ours_is_made(store: Store) ->
     code, planned = run("plan", store.dsn, schema="attach")
     assert code == 0
     assert "CREATE DATABASE IF NOT EXISTS signoz_genai" in planned
-    assert "signoz_traces" not in planned
+    made = re.findall(r"^(?:CREATE|ALTER|DROP|INSERT)\b.*?(\bsignoz_\w+)", planned, re.M)
+    assert set(made) == {"signoz_genai"}
 
     assert run("apply", store.dsn, schema="attach")[0] == 0
     code, text = run("verify", store.dsn, schema="attach")
