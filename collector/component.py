@@ -58,6 +58,9 @@ class SendingQueueConfig(ComponentConfig):
     """The folder of the queue's file. One process at a time may use it."""
     queue_size: int = 2 * 1024**3
     """Bytes that may wait; more is refused with UNAVAILABLE until there is room again."""
+    dead_letters_size: int = 1024**3
+    """Bytes of dead letters that are kept. Beyond that, what the other side refuses for good waits in the queue and is
+    tried again, until ``genai-collector dead-letters`` makes room; 0 never makes a dead letter."""
     batch: BatchConfig = BatchConfig()
     """How much travels together."""
 

@@ -1,7 +1,8 @@
 """Sending one parcel until the other side has it: waiting and trying again, halving what is refused.
 
 Retryable: the same batch again, later and later. Permanent: the batch is halved until the poison rows are found;
-they go to the dead letters with the reason, and the rest is delivered.
+they go to the dead letters with the reason, and the rest is delivered. While there is no room among the dead letters,
+what would go there is tried again, later: by then the other side may have changed its mind.
 """
 
 import random
@@ -12,7 +13,8 @@ from time import monotonic
 from collector.batch import UNITS, Batch, Signal
 from collector.component import Exporter, ExporterConfig
 from collector.errors import Permanent, Retryable
-from collector.journal import DeadLetter
+from collector.letters import DeadLetter
+from collector.rows import trimmed
 
 _MOST_REFUSALS = 64
 """After so many refusals within one piece of a parcel what is still undelivered is not halved further."""
@@ -23,9 +25,9 @@ class Interrupted(Exception):
 
 
 class Delivery:
-    """Stands between an outbox and its exporter; *bury* keeps a dead letter for good."""
+    """Stands between an outbox and its exporter; *bury* takes a dead letter, or returns False for want of room."""
 
-    def __init__(self, exporter: Exporter, bury: Callable[[DeadLetter], None], stopping: Event) -> None:
+    def __init__(self, exporter: Exporter, bury: Callable[[DeadLetter], bool], stopping: Event) -> None:
         self.exporter = exporter
         self.host = exporter.host
         self.config: ExporterConfig = exporter.config
@@ -43,16 +45,41 @@ class Delivery:
         refusals = 0
         while todo:
             part = todo.pop()
-            try:
-                self._send_until_taken(part)
-                self._count("sent", part.signal, part.rows)
-            except Permanent as refusal:
-                refusals += 1
-                todo.extend(self._refused(part, refusal, refusals))
+            refusal = self._refusal_of(part)
+            if refusal is None:
+                continue
+            refusals += 1
+            if refusal.rows is None and part.rows > 1 and refusals < _MOST_REFUSALS:
+                middle = part.rows // 2
+                todo += [part.take(range(middle, part.rows)), part.take(range(middle))]
+            else:
+                self._bury_or_send(part, refusal)
 
-    def bury(self, letter: DeadLetter) -> None:
-        """Keep what was refused for good, and say so."""
-        self._bury(letter)
+    def _refusal_of(self, part: Batch) -> Permanent | None:
+        """Send a part and return None, or why it is refused for good."""
+        try:
+            self._send_until_taken(part)
+        except Permanent as refusal:
+            return refusal
+        self._count("sent", part.signal, part.rows)
+        return None
+
+    def _bury_or_send(self, part: Batch, refusal: Permanent | None) -> None:
+        """Bury what is known to be refused; while there is no room for it, try it again."""
+        while refusal is not None:
+            if refusal.rows is not None and len(refusal.rows) < part.rows:
+                self._count("sent", part.signal, part.rows - len(refusal.rows))
+                part = part.take(refusal.rows)
+            body = trimmed(part).dump()
+            if self.bury(DeadLetter(part.id, self.host.clock(), part.signal, part.rows, str(refusal), body)):
+                return
+            self.wait_for_room()
+            refusal = self._refusal_of(part)
+
+    def bury(self, letter: DeadLetter) -> bool:
+        """Keep what was refused for good, and say so; return False when there is no room for it."""
+        if not self._bury(letter):
+            return False
         self._count("send_failed", letter.signal, letter.rows)
         self._log.error(
             "refused for good, kept among the dead letters",
@@ -60,17 +87,12 @@ class Delivery:
             rows=letter.rows,
             reason=letter.reason[:500],
         )
+        return True
 
-    def _refused(self, part: Batch, refusal: Permanent, refusals: int) -> list[Batch]:
-        """Bury what is known to be refused and return the parts that are worth another try."""
-        if refusal.rows is not None:
-            self._count("sent", part.signal, part.rows - len(refusal.rows))
-            part = part.take(refusal.rows)
-        elif part.rows > 1 and refusals < _MOST_REFUSALS:
-            middle = part.rows // 2
-            return [part.take(range(middle, part.rows)), part.take(range(middle))]
-        self.bury(DeadLetter(part.id, self.host.clock(), part.signal, part.rows, str(refusal), part.dump()))
-        return []
+    def wait_for_room(self) -> None:
+        """Wait before something that cannot be buried is tried again."""
+        if self._stopping.wait(self._jitter(self.config.retry_on_failure.max_interval)):
+            raise Interrupted
 
     def _send_until_taken(self, batch: Batch) -> None:
         retry = self.config.retry_on_failure

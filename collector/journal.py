@@ -2,10 +2,10 @@
 
 One SQLite file in WAL mode with ``synchronous=full``: what `Journal.add` returned from is on the disk.
 
-    batches       what waits, in order; ``parcel`` is null until sealed
+    batches       what waits, in order; ``parcel`` is null until sealed, ``name`` unless it is a letter sent again
     recent        the requests lately taken, so that one sent again is not stored again
     notes         what processors remember, until when
-    dead_letters  what was refused for good, with the reason
+    dead_letters  what was refused for good, with the reason (`collector.letters`)
 
 Not thread-safe: its owner calls it under one lock.
 """
@@ -13,15 +13,17 @@ Not thread-safe: its owner calls it under one lock.
 import fcntl
 import sqlite3
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from collector.batch import Signal
+from collector.letters import DeadLetter, Letters
 from collector.memory import Note
 
-VERSION = 2
+VERSION = 3
 REMEMBERED = 100_000
 """How many requests are remembered to recognise one that is sent again."""
 _CLEAN_SECONDS = 60.0
@@ -33,7 +35,7 @@ CREATE TABLE batches (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL, signal TEXT NOT NULL,
     rows INTEGER NOT NULL, size INTEGER NOT NULL, memory INTEGER NOT NULL,
-    parcel INTEGER, body BLOB
+    parcel INTEGER, body BLOB, name TEXT
 );
 CREATE INDEX batches_by_parcel ON batches (parcel) WHERE parcel IS NOT NULL;
 CREATE TABLE recent (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL);
@@ -48,15 +50,24 @@ CREATE TABLE dead_letters (
     signal TEXT NOT NULL, rows INTEGER NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL
 );
 """
+_MIGRATIONS = {2: "ALTER TABLE batches ADD COLUMN name TEXT;"}
+"""What makes a file of an older format one of the next."""
 
 
 class JournalError(Exception):
     """Says that the file cannot be used, and what to do."""
 
 
+class InUseError(JournalError):
+    """Says that another process has the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Describes one waiting batch: *size* is its bytes in the file, *memory* its bytes when loaded."""
+    """Describes one waiting batch: *size* is its bytes in the file, *memory* its bytes when loaded.
+
+    *name* is that of its parcel, where it is not to be made from the parcel's number.
+    """
 
     seq: int
     id: str
@@ -65,6 +76,7 @@ class Entry:
     size: int
     memory: int
     parcel: int | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +89,6 @@ class NewEntry:
     size: int
     memory: int
     body: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """Is what an exporter refused for good: *at* in seconds since 1970, *body* as `Batch.dump` wrote it."""
-
-    id: str
-    at: float
-    signal: Signal
-    rows: int
-    reason: str
-    body: bytes
 
 
 class Journal:
@@ -109,6 +109,7 @@ class Journal:
         except JournalError:
             self._unlock()
             raise
+        self.letters = Letters(self._connection)
         self._cleaned = 0.0
         self._next_parcel = 1 + self._scalar("SELECT coalesce(max(value + 0), 0) FROM meta WHERE name = 'parcel'")
 
@@ -151,7 +152,9 @@ class Journal:
 
     def waiting(self) -> list[Entry]:
         """Return everything that was added and not finished, oldest first."""
-        rows = self._connection.execute("SELECT seq, id, signal, rows, size, memory, parcel FROM batches ORDER BY seq")
+        rows = self._connection.execute(
+            "SELECT seq, id, signal, rows, size, memory, parcel, name FROM batches ORDER BY seq"
+        )
         return [Entry(seq, id_, Signal(signal), *rest) for seq, id_, signal, *rest in rows]
 
     def seal(self, entries: Sequence[Entry]) -> int:
@@ -170,23 +173,40 @@ class Journal:
         row = self._connection.execute("SELECT body FROM batches WHERE seq = ?", (seq,)).fetchone()
         return bytes(row[0] or b"") if row else b""
 
-    def finish(self, parcel: int) -> None:
-        """Forget a delivered parcel's batches."""
+    def finish(self, parcel: int, letters: Iterable[DeadLetter] = ()) -> None:
+        """Forget a delivered parcel's batches and keep the *letters* with what was refused of them."""
         with self._connection as transaction:
+            self.letters.keep(letters)
             transaction.execute("DELETE FROM batches WHERE parcel = ?", (parcel,))
 
-    def bury(self, letter: DeadLetter) -> None:
-        """Keep what was refused for good, once however often a replay finds it again."""
-        with self._connection as transaction:
-            transaction.execute(
-                "INSERT OR IGNORE INTO dead_letters (id, at, signal, rows, reason, body) VALUES (?, ?, ?, ?, ?, ?)",
-                (letter.id, letter.at, letter.signal, letter.rows, letter.reason, letter.body),
-            )
+    def resend(self, letters: Sequence[tuple[int, int]]) -> None:
+        """Make of each letter, given as (seq, bytes of memory), a sealed parcel with the letter's id for a name.
 
-    def dead_letters(self) -> list[DeadLetter]:
-        """Return everything refused for good, oldest first."""
-        rows = self._connection.execute("SELECT id, at, signal, rows, reason, body FROM dead_letters ORDER BY seq")
-        return [DeadLetter(id_, at, Signal(signal), *rest) for id_, at, signal, *rest in rows]
+        The name is that of the delivery that was refused, so whoever took a part of it knows that part again.
+        """
+        numbers = range(self._next_parcel, self._next_parcel + len(letters))
+        with self._connection as transaction:
+            transaction.executemany(
+                "INSERT INTO batches (id, signal, rows, size, memory, parcel, body, name)"
+                " SELECT id, signal, rows, length(body), ?, ?, body, id FROM dead_letters WHERE seq = ?",
+                [(memory, number, seq) for number, (seq, memory) in zip(numbers, letters, strict=True)],
+            )
+            self.letters.remove(seq for seq, _ in letters)
+            transaction.execute("INSERT OR REPLACE INTO meta VALUES ('parcel', ?)", (str(numbers.stop - 1),))
+        self._next_parcel = numbers.stop
+
+    def drop(self, seqs: Iterable[int]) -> None:
+        """Delete letters for good."""
+        with self._connection:
+            self.letters.remove(seqs)
+
+    def shrink(self) -> bool:
+        """Give the disk back what is not used any more; return False when there is no room to do it in."""
+        try:
+            self._connection.execute("VACUUM")
+        except sqlite3.OperationalError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the file and let another process have it."""
@@ -212,15 +232,38 @@ class Journal:
             self._lock_file = None
 
 
-def _open(path: Path | None) -> sqlite3.Connection:
-    connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level="IMMEDIATE")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, VERSION):
-        connection.close()
+@contextmanager
+def reading(path: Path) -> Iterator[Letters]:
+    """Yield the dead letters of a file, which a running collector may be using; they can only be read."""
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            _version(connection, path)
+            yield Letters(connection)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: the outbox file cannot be read ({error})") from error
+
+
+def _version(connection: sqlite3.Connection, path: Path | None) -> int:
+    """Return the format of the file, 0 of a new one; raise `JournalError` when it is none of ours."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version not in (0, *_MIGRATIONS, VERSION):
         raise JournalError(
             f"{path}: the outbox file has format {version}, this genai-collector reads {VERSION}; "
             "deliver it with the version that wrote it, or move it away"
         )
+    return version
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level="IMMEDIATE")
+    try:
+        version = _version(connection, path)
+    except JournalError:
+        connection.close()
+        raise
     if version == 0:
         connection.execute("PRAGMA page_size = 8192")
     connection.execute("PRAGMA journal_mode = wal")
@@ -231,6 +274,9 @@ def _open(path: Path | None) -> sqlite3.Connection:
             f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('writer', '{uuid.uuid4().hex}');"
             f" PRAGMA user_version = {VERSION}; COMMIT;"
         )
+    else:
+        for old in range(version, VERSION):
+            connection.executescript(f"BEGIN; {_MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;")
     return connection
 
 
@@ -242,7 +288,7 @@ def _lock(path: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
-        raise JournalError(
+        raise InUseError(
             f"{path}: the outbox is used by another process; stop that one, or set another sending_queue.directory"
         ) from error
     return file

@@ -12,15 +12,17 @@ a replay is the same rows under the same name, and a store that remembers names 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Condition, Event, Lock, Thread
 from time import monotonic
 
-from collector.batch import Batch, Signal, concat
-from collector.component import Exporter, ExporterConfig
+from collector.batch import Batch, Signal, concat, content_id
+from collector.component import Exporter, ExporterConfig, Host
 from collector.delivery import Delivery, Interrupted
 from collector.errors import Divided, Retryable
 from collector.gather import Gather
-from collector.journal import DeadLetter, Entry, Journal, NewEntry
+from collector.journal import Entry, Journal, NewEntry
+from collector.letters import DeadLetter
 from collector.memory import Note
 
 PARCEL_BYTES = 20 * 1024**2
@@ -28,6 +30,14 @@ PARCEL_BYTES = 20 * 1024**2
 
 _CACHE_BYTES = 16 * 1024**2
 _COMMIT_BYTES = 64 * 1024**2
+
+
+def file_of(host: Host, config: ExporterConfig) -> Path | None:
+    """Return where the outbox before an exporter keeps its file; None when it has none."""
+    queue = config.sending_queue
+    if not queue.enabled or queue.storage == "memory":
+        return None
+    return host.base / queue.directory / (host.id.replace("/", "_") + ".sqlite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,9 @@ class Outbox:
         self._cache: dict[int, Batch] = {}
         self._cached = 0
         self._size = 0
+        self._refused: list[DeadLetter] = []
+        self._dead = self._dead_size = 0
+        self._lacks_room = False
         self._stopping = Event()
         self._delivery = Delivery(exporter, self._bury, self._stopping)
         self._give_up = Event()
@@ -102,11 +115,17 @@ class Outbox:
 
     def start(self) -> None:
         """Open the file, take up what an earlier run left, start the exporter and the delivering thread."""
-        queue = self.config.sending_queue
-        name = self.host.id.replace("/", "_") + ".sqlite"
-        path = self.host.base / queue.directory / name if self.lasting else None
-        self._journal = Journal(path)
+        self._journal = Journal(file_of(self.host, self.config))
+        self._dead, self._dead_size = self._journal.letters.total()
+        self._set_lacks_room(False)
         self._resume(self._journal.waiting())
+        if self._dead:
+            self._log.warning(
+                "there are dead letters: what the other side refused for good",
+                letters=self._dead,
+                bytes=self._dead_size,
+                hint="genai-collector dead-letters list --config FILE shows them",
+            )
         self.exporter.start()
         self._thread = Thread(target=self._run, name=f"outbox {self.host.id}", daemon=True)
         self._thread.start()
@@ -140,7 +159,9 @@ class Outbox:
 
     def _report_rest(self) -> None:
         rest = sum(len(queue.entries) for queue in self._queues.values()) + len(self._sealed)
-        if rest and self.config.sending_queue.storage == "memory":
+        if self._dead and not self.lasting:
+            self._log.error("dead letters are lost with the memory queue", letters=self._dead)
+        if rest and not self.lasting:
             self._log.error("undelivered batches are lost with the memory queue", batches=rest)
         elif rest:
             self._log.info("undelivered batches stay in the outbox for the next start", batches=rest)
@@ -288,19 +309,23 @@ class Outbox:
         return self._journal
 
     def _deliver(self, number: int, entries: Sequence[Entry]) -> None:
-        whole = self._join(f"{self._opened.writer}-{number}", entries)
+        self._refused = []
+        whole = self._join(entries[0].name or f"{self._opened.writer}-{number}", entries)
         if self.lasting:
             # A delivery may wait for long; its columns need not be held twice meanwhile.
             self._forget(entries)
         if whole is not None:
             self._delivery.send(whole)
         with self._journal_lock:
-            self._opened.finish(number)
+            self._opened.finish(number, self._refused)
         self._sealed = [parcel for parcel in self._sealed if parcel[0] != number]
         self._forget(entries)
         with self._arrived:
             self._size -= sum(entry.size for entry in entries)
+            self._dead += len(self._refused)
+            self._dead_size += sum(len(letter.body) for letter in self._refused)
             self._gauges()
+        self._set_lacks_room(False)
 
     def _join(self, name: str, entries: Sequence[Entry]) -> Batch | None:
         batches = [batch for entry in entries if (batch := self._load(entry)) is not None]
@@ -321,13 +346,37 @@ class Outbox:
         try:
             return Batch.load(body)
         except ValueError as error:
+            name = content_id(f"{entry.id}/{entry.seq}".encode())
             reason = f"unreadable in the outbox: {error}"
-            self._delivery.bury(DeadLetter(entry.id, self.host.clock(), entry.signal, entry.rows, reason, body))
-            return None
+            letter = DeadLetter(name, self.host.clock(), entry.signal, entry.rows, reason, body)
+        while not self._delivery.bury(letter):
+            self._delivery.wait_for_room()
+        return None
 
-    def _bury(self, letter: DeadLetter) -> None:
-        with self._journal_lock:
-            self._opened.bury(letter)
+    def _bury(self, letter: DeadLetter) -> bool:
+        """Keep a letter until its parcel is done with; return False when there is no room for it."""
+        size = self._dead_size + sum(len(one.body) for one in self._refused)
+        if size < self.config.sending_queue.dead_letters_size:
+            self._refused.append(letter)
+            return True
+        if not self._lacks_room:
+            self._set_lacks_room(True)
+            do = (
+                "genai-collector dead-letters resend (or drop) --config FILE, when the collector is stopped, makes room"
+            )
+            self._log.error(
+                "no room among the dead letters: what is refused for good waits in the queue and is tried again",
+                signal=letter.signal,
+                rows=letter.rows,
+                reason=letter.reason[:500],
+                bytes=size,
+                hint=do if self.lasting else "a memory queue keeps them until the process ends",
+            )
+        return False
+
+    def _set_lacks_room(self, lacks: bool) -> None:
+        self._lacks_room = lacks
+        self.host.metrics.gauge("otelcol_exporter_dead_letters_full", int(lacks), exporter=self.host.id)
 
     # ------------------------------------------------------------------ figures
 
@@ -335,3 +384,7 @@ class Outbox:
         metrics = self.host.metrics
         metrics.gauge("otelcol_exporter_queue_size", self._size, exporter=self.host.id)
         metrics.gauge("otelcol_exporter_queue_capacity", self.config.sending_queue.queue_size, exporter=self.host.id)
+        metrics.gauge("otelcol_exporter_dead_letters", self._dead, exporter=self.host.id)
+        metrics.gauge("otelcol_exporter_dead_letters_bytes", self._dead_size, exporter=self.host.id)
+        capacity = self.config.sending_queue.dead_letters_size
+        metrics.gauge("otelcol_exporter_dead_letters_capacity", capacity, exporter=self.host.id)

@@ -30,7 +30,12 @@ def kept(batch: Batch, keep: Mask) -> list[Batch]:
         return [batch]
     if not keep.any():
         return []
-    main = batch.main.filter(pa.array(keep))
+    return [trimmed(batch.with_main(batch.main.filter(pa.array(keep))))]
+
+
+def trimmed(batch: Batch) -> Batch:
+    """Return the batch without the rows that no item refers to."""
+    main = batch.main
     tables: dict[str, Any] = {}
     for name, table in batch.tables.items():
         column = name.removesuffix("s")
@@ -39,7 +44,7 @@ def kept(batch: Batch, keep: Mask) -> list[Batch]:
             if len(used) < table.num_rows:
                 tables[name] = table.take(pa.array(used))
                 main = with_column(main, column, pa.array(place.astype(np.int32)))
-    return [Batch(batch.id, batch.signal, {**batch.tables, **tables, MAIN_TABLE[batch.signal]: main}, batch.members)]
+    return Batch(batch.id, batch.signal, {**batch.tables, **tables, MAIN_TABLE[batch.signal]: main}, batch.members)
 
 
 def with_column(table: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:

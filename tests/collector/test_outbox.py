@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from collector.batch import Batch, Signal
 from collector.component import BatchConfig, Exporter, ExporterConfig, Host, RetryConfig, SendingQueueConfig
 from collector.errors import Divided, Permanent, Retryable
-from collector.journal import DeadLetter, Entry, Journal, JournalError
+from collector.journal import Entry, Journal, JournalError
+from collector.letters import DeadLetter
 from collector.memory import Note
 from collector.outbox import Outbox
 from tests.batches import names_of, spans
@@ -75,8 +76,8 @@ def waiting(folder: Path) -> list[Entry]:
 
 def dead_letter(folder: Path, name: str = "recorder_1") -> DeadLetter:
     with closing(Journal(folder / f"{name}.sqlite")) as journal:
-        [letter] = journal.dead_letters()
-        return letter
+        [one] = journal.letters.kept()
+        return DeadLetter(one.id, one.at, one.signal, one.rows, one.reason, journal.letters.body(one.seq))
 
 
 def down(_: Batch) -> None:

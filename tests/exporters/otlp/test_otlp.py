@@ -18,7 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from collector.batch import Batch, Signal, concat
 from collector.component import Host
 from collector.errors import ConfigError, Permanent, Retryable
-from collector.journal import DeadLetter, Journal
+from collector.journal import Journal
+from collector.letters import DeadLetter
 from collector.otlp.decode import decode
 from collector.otlp.encode import encode
 from collector.otlp.json import from_json
@@ -84,7 +85,10 @@ def queue(folder: Path, **batch: Any) -> dict[str, Any]:
 
 def letters(folder: Path, name: str) -> list[DeadLetter]:
     with closing(Journal(folder / f"{name}.sqlite")) as journal:
-        return journal.dead_letters()
+        return [
+            DeadLetter(one.id, one.at, one.signal, one.rows, one.reason, journal.letters.body(one.seq))
+            for one in journal.letters.kept()
+        ]
 
 
 FOLDERS = {Signal.TRACES: CORPUS / "decode", **{one: CORPUS / "decode" / one for one in (Signal.METRICS, Signal.LOGS)}}
