@@ -253,7 +253,11 @@ def _lines(batch: Batch) -> Iterator[str]:
         yield encode_json(batch).decode()
         return
     for row in batch.main.to_pylist(maps_as_pydicts="strict"):
-        yield json.dumps(row, ensure_ascii=False, default=lambda value: value.hex())
+        yield json.dumps(row, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _summary(chosen: Mapping[str, Sequence[Kept]]) -> str:

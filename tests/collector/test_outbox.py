@@ -2,22 +2,26 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from collector.batch import Batch, Signal
 from collector.component import BatchConfig, Exporter, ExporterConfig, Host, RetryConfig, SendingQueueConfig
 from collector.errors import Divided, Permanent, Retryable
-from collector.journal import Entry, Journal, JournalError
+from collector.journal import Entry, Journal, JournalError, reading
 from collector.letters import DeadLetter
 from collector.memory import Note
 from collector.outbox import Outbox
+from collector.rows import with_column
 from tests.batches import names_of, spans
 
 
@@ -72,6 +76,19 @@ def make(tmp_path: Path) -> Iterator[Callable[..., tuple[Outbox, Recorder]]]:
 def waiting(folder: Path) -> list[Entry]:
     with closing(Journal(folder / "recorder_1.sqlite")) as journal:
         return journal.waiting()
+
+
+def gauge(outbox: Outbox, name: str) -> float:
+    return outbox.host.metrics.value(f"otelcol_exporter_{name}", exporter="recorder/1")
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Return when it holds; fail when it does not within ten seconds."""
+    for _ in range(1000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never held")
 
 
 def dead_letter(folder: Path, name: str = "recorder_1") -> DeadLetter:
@@ -340,6 +357,210 @@ def test_giving_up_after_the_time_the_user_set_is_a_dead_letter(tmp_path):
 
     letter = dead_letter(tmp_path, "recorder")
     assert letter.reason.startswith("given up after")
+
+
+def test_a_letter_is_kept_when_its_parcel_is_done_with_so_that_nothing_is_twice_after_a_restart(make, tmp_path):
+    outbox, recorder = make()
+
+    def refuse(batch: Batch) -> None:
+        if names_of(batch)[0] == "poison":
+            raise Permanent("it does not fit", rows=range(batch.rows)) if batch.rows == 1 else Permanent("which?")
+        raise Retryable("the other side is down")
+
+    recorder.answer = refuse
+    outbox.start()
+    outbox.put([spans("poison", "a")])
+    until(lambda: [names_of(batch) for batch in recorder.tried].count(["a"]) > 1)
+    outbox.stop(0)
+    with closing(Journal(tmp_path / "recorder_1.sqlite")) as journal:
+        assert journal.letters.kept() == []
+        assert [entry.rows for entry in journal.waiting()] == [2]
+
+    later, again = make()
+    later.start()
+    later.stop(10)
+    assert again.names == ["poison", "a"]
+    with closing(Journal(tmp_path / "recorder_1.sqlite")) as journal:
+        assert (journal.letters.kept(), journal.waiting()) == ([], [])
+
+
+def test_without_room_for_a_dead_letter_the_data_waits_and_goes_out_when_the_other_side_takes_it(make, tmp_path):
+    outbox, recorder = make(dead_letters_size=1)
+
+    def refuse(batch: Batch) -> None:
+        raise Permanent("wrong key", rows=range(batch.rows))
+
+    recorder.answer = refuse
+    with capture_logs() as logs:
+        outbox.start()
+        outbox.put([spans("a")])
+        until(lambda: gauge(outbox, "dead_letters") == 1)
+        size = gauge(outbox, "dead_letters_bytes")
+        outbox.put([spans("b", "c")])
+        tried = len(recorder.tried)
+        until(lambda: len(recorder.tried) > tried + 5)
+    assert size > 0
+    assert gauge(outbox, "dead_letters_full") == 1
+    assert gauge(outbox, "dead_letters_capacity") == 1
+    assert gauge(outbox, "queue_size") > 0
+    assert [line["reason"] for line in logs if line["event"].startswith("no room among")] == ["wrong key"]
+    assert {batch.id for batch in recorder.tried if batch.rows == 2} == {recorder.tried[-1].id}
+
+    recorder.answer = lambda batch: None
+    until(lambda: gauge(outbox, "queue_size") == 0)
+    assert recorder.names == ["b", "c"]
+    assert gauge(outbox, "dead_letters_full") == 0
+    outbox.stop(10)
+    assert names_of(Batch.load(dead_letter(tmp_path).body)) == ["a"]
+
+
+def test_without_room_for_a_dead_letter_the_queue_fills_and_clients_hear_of_it(make):
+    outbox, recorder = make(dead_letters_size=0, queue_size=5000)
+
+    def refuse(batch: Batch) -> None:
+        raise Permanent("no")
+
+    recorder.answer = refuse
+    outbox.start()
+    taken = []
+    with pytest.raises(Retryable, match="full"):
+        for number in range(100):
+            outbox.put([spans(f"span {number}")])
+            taken.append(f"span {number}")
+    until(lambda: gauge(outbox, "dead_letters_full") == 1)
+    outbox.stop(0)
+    rest, later = make()
+    rest.start()
+    rest.stop(10)
+    assert later.names == taken
+
+
+def test_only_what_was_refused_is_tried_again_without_room_for_a_dead_letter(make):
+    outbox, recorder = make(dead_letters_size=0)
+
+    def refuse(batch: Batch) -> None:
+        if bad := [row for row, name in enumerate(names_of(batch)) if name == "poison"]:
+            raise Permanent("bad row", rows=bad)
+
+    recorder.answer = refuse
+    outbox.start()
+    outbox.put([spans("a", "poison", "b")])
+    until(lambda: len(recorder.tried) > 3)
+
+    assert [names_of(batch) for batch in recorder.tried[:3]] == [["a", "poison", "b"], ["poison"], ["poison"]]
+    assert len({batch.id for batch in recorder.tried[1:]}) == 1
+    assert outbox.host.metrics.value("otelcol_exporter_sent_spans", exporter="recorder/1") == 2
+
+
+def test_what_cannot_be_read_waits_too_while_there_is_no_room_for_a_dead_letter(make, tmp_path):
+    outbox, recorder = make()
+    recorder.answer = down
+    outbox.start()
+    outbox.put([spans("a")])
+    outbox.stop(0)
+    with closing(sqlite3.connect(tmp_path / "recorder_1.sqlite")) as connection, connection:
+        connection.execute("UPDATE batches SET body = x'00'")
+
+    full, _ = make(dead_letters_size=0)
+    full.start()
+    until(lambda: gauge(full, "dead_letters_full") == 1)
+    full.stop(10)
+    assert len(waiting(tmp_path)) == 1
+
+    later, _ = make()
+    later.start()
+    later.stop(10)
+    assert waiting(tmp_path) == []
+    assert dead_letter(tmp_path).body == b"\0"
+
+
+def test_a_letter_that_is_resent_goes_out_alone_under_the_name_it_was_refused_under(make, tmp_path):
+    outbox, recorder = make()
+
+    def refuse(batch: Batch) -> None:
+        raise Permanent("wrong key", rows=range(batch.rows))
+
+    recorder.answer = refuse
+    outbox.start()
+    outbox.put([spans("a", "b")])
+    outbox.stop(10)
+    [refused] = recorder.tried
+    with closing(Journal(tmp_path / "recorder_1.sqlite")) as journal:
+        [letter] = journal.letters.kept()
+        journal.resend([(letter.seq, 1)])
+        assert journal.letters.kept() == []
+
+    still, again = make()
+    again.answer = refuse
+    still.start()
+    still.put([spans("c")])
+    still.stop(10)
+    assert [names_of(batch) for batch in again.tried] == [["a", "b"], ["c"]]
+    assert again.tried[0].id == refused.id
+    with closing(Journal(tmp_path / "recorder_1.sqlite")) as journal:
+        assert [one.id for one in journal.letters.kept()] == [batch.id for batch in again.tried]
+
+
+def test_dead_letters_are_told_at_the_start(make):
+    outbox, recorder = make()
+
+    def refuse(batch: Batch) -> None:
+        raise Permanent("no", rows=range(batch.rows))
+
+    recorder.answer = refuse
+    with capture_logs() as logs:
+        outbox.start()
+    assert logs == []
+    outbox.put([spans("a")])
+    outbox.stop(10)
+
+    later, _ = make()
+    with capture_logs() as logs:
+        later.start()
+    [line] = logs
+    assert (line["letters"], line["log_level"]) == (1, "warning")
+    assert line["bytes"] == gauge(later, "dead_letters_bytes") > 0
+    assert "dead-letters list" in line["hint"]
+
+
+def test_a_letter_holds_no_resources_of_others(make, tmp_path):
+    outbox, recorder = make()
+    batch = spans("a", "poison")
+    resources = pa.concat_batches([batch.tables["resources"]] * 2)
+    main = with_column(batch.main, "resource", pa.array([0, 1], pa.int32()))
+
+    def refuse(batch: Batch) -> None:
+        raise Permanent("no", rows=[1])
+
+    recorder.answer = refuse
+    outbox.start()
+    outbox.put([Batch(batch.id, batch.signal, {**batch.tables, "resources": resources, "spans": main})])
+    outbox.stop(10)
+
+    letter = Batch.load(dead_letter(tmp_path).body)
+    assert letter.tables["resources"].num_rows == 1
+    assert letter.main.column("resource").to_pylist() == [0]
+
+
+def test_a_file_of_the_format_before_is_taken_over(make, tmp_path):
+    path = tmp_path / "recorder_1.sqlite"
+    outbox, recorder = make()
+    recorder.answer = down
+    outbox.start()
+    outbox.put([spans("a")])
+    outbox.stop(0)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE batches DROP COLUMN name")
+        connection.execute("PRAGMA user_version = 2")
+    with reading(path) as letters:
+        assert letters.kept() == []
+
+    later, again = make()
+    later.start()
+    later.put([spans("b")])
+    later.stop(10)
+    assert again.names == ["a", "b"]
+    assert again.sent[0].id == recorder.tried[0].id
 
 
 def test_a_second_process_is_told_so(make, tmp_path):
