@@ -95,3 +95,24 @@ def test_every_property_and_function_of_conditions_is_explained():
     parts = {f"{name}_unix_nano" for name in ("observed_time",)} | {"kind.deprecated_string"}
 
     assert {word for word in words if word not in told and not word.endswith(".string")} <= parts
+
+
+def test_every_decision_has_a_number_of_its_own_and_is_listed():
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^(\d+)\. \[.+\]\((\d{4})-(.+\.md)\)$", (folder / "README.md").read_text(), re.M)
+    titles = [re.match(r"# (\d+)\. ", path.read_text()) for path in sorted(folder.glob("0*.md"))]
+
+    assert [f"{number}-{name}" for _, number, name in listed] == [path.name for path in sorted(folder.glob("0*.md"))]
+    assert [int(number) for number, _, _ in listed] == [int(written) for _, written, _ in listed]
+    assert [int(title[1]) for title in titles if title] == list(range(1, len(titles) + 1))
+
+
+def test_every_page_is_reached_from_the_readme():
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in README] == []
+
+
+def test_changes_are_announced_as_their_readme_says():
+    kinds = "feature|change|fix|removal|security|docs"
+    fragments = [path.name for path in (ROOT / "changelog.d").iterdir() if path.name != "README.md"]
+
+    assert [name for name in fragments if not re.fullmatch(rf"[a-z0-9-]+\.({kinds})\.md", name)] == []
