@@ -1,6 +1,6 @@
 """The load: sends different requests as fast as they are accepted, from a process of its own.
 
-``python -m tests.bench.load ADDRESS PAYLOAD SPANS SEED THREADS``. Each number of seconds on standard input starts a
+``python -m tests.bench.load ADDRESS PAYLOAD ITEMS SEED THREADS``. Each number of seconds on standard input starts a
 run of that length; its result is one line of JSON on standard output.
 """
 
@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from collector.batch import Signal
+from collector.otlp.protocol import PROTOCOLS
 from tests.bench import payload
-from tests.running import EXPORT
 
 _PATIENCE = 0.2
 """Seconds after which a refused request is sent again."""
@@ -34,10 +35,10 @@ class Outcome:
 class Sender:
     """Sends requests over a connection of its own, one after the other."""
 
-    def __init__(self, address: str, requests: Iterator[bytes]) -> None:
+    def __init__(self, address: str, signal: Signal, requests: Iterator[bytes]) -> None:
         self._requests = requests
         options = [("grpc.use_local_subchannel_pool", 1)]
-        self._call = grpc.insecure_channel(address, options).unary_unary(EXPORT)
+        self._call = grpc.insecure_channel(address, options).unary_unary(f"/{PROTOCOLS[signal].service}/Export")
 
     def run(self, seconds: float, outcome: Outcome) -> None:
         """Send for so long; a refused request is sent again until it is accepted."""
@@ -83,7 +84,8 @@ def main(address: str, kind: str, count: str, seed: str, threads: str) -> None:
     """Serve runs until standard input ends."""
     numbers = range(int(threads))
     senders = [
-        Sender(address, payload.requests(kind, int(count), int(seed) * len(numbers) + number)) for number in numbers
+        Sender(address, payload.SIGNALS[kind], payload.requests(kind, int(count), int(seed) * len(numbers) + number))
+        for number in numbers
     ]
     for line in sys.stdin:
         sys.stdout.write(json.dumps(vars(run(senders, float(line)))) + "\n")

@@ -1,8 +1,8 @@
 """One measurement: start everything, warm up, load, wait until all is stored, and read what the kernel counted.
 
-load processes ──OTLP/gRPC──> the collector ──> sink process or chDB
+load processes ──OTLP/gRPC──> the collector ──> sink process (ClickHouse or OTLP) or chDB
                                   │
-                            /proc/PID/stat, from the end of the warming up until every span is stored
+                            /proc/PID/stat, from the end of the warming up until every item is stored
 """
 
 import json
@@ -37,29 +37,29 @@ class Result:
     """Is what one case showed, and what protobuf's FromString needs for the same bytes."""
 
     cpu: float
-    """CPU microseconds a span."""
+    """CPU microseconds an item: a span, a point, a record."""
     rate: float
-    """Spans a second, until the last is stored."""
+    """Items a second, until the last is stored."""
     memory: float
     """Peak memory in MiB."""
     wait: float
     """The 99th percentile of the time until the acknowledgement, in milliseconds."""
-    spans: int
+    items: int
     refused: int
     """How often a request was refused because the collector was full."""
     reference_cpu: float
     reference_memory: float
     missing: int | None
-    """Spans acknowledged and not stored (negative: stored twice); None where that cannot be asked."""
+    """Items acknowledged and not stored (negative: stored twice); None where that cannot be asked."""
 
 
 def measure(case: Case, seconds: float) -> Result:
     """Return what the case shows under *seconds* of load; raise `subject.NotInstalledError`."""
     before = _reference(case)
-    with TemporaryDirectory(prefix="bench-") as name, _sink(Path(name) / "sink") as sink_port:
+    with TemporaryDirectory(prefix="bench-") as name, _sink(case, Path(name) / "sink") as sink:
         folder = Path(name) / "subject"
         folder.mkdir()
-        result = _loaded(subject.start(case, folder, sink_port), case, seconds)
+        result = _loaded(subject.start(case, folder, sink), case, seconds)
     after = _reference(case)
     return Result(
         **result,
@@ -71,24 +71,24 @@ def measure(case: Case, seconds: float) -> Result:
 def _loaded(tested: subject.Subject, case: Case, seconds: float) -> dict:
     with _loaders(tested.address, case) as loaders:
         try:
-            warm = _run(loaders, _WARM_UP_SECONDS)["requests"] * case.spans
+            warm = _run(loaders, _WARM_UP_SECONDS)["requests"] * case.items
             tested.drain(warm)
             cpu, started = process.cpu_seconds(tested.pid), time.monotonic()
             outcome = _run(loaders, seconds)
-            spans = outcome["requests"] * case.spans
-            took = tested.drain(warm + spans) - started
+            items = outcome["requests"] * case.items
+            took = tested.drain(warm + items) - started
             cpu = process.cpu_seconds(tested.pid) - cpu
             memory = process.peak_memory(tested.pid)
         finally:
             stored = tested.stop()
     return {
-        "cpu": cpu / spans * 1e6,
-        "rate": spans / took,
+        "cpu": cpu / items * 1e6,
+        "rate": items / took,
         "memory": memory,
         "wait": float(np.percentile(outcome["waits"], 99)) * 1000,
-        "spans": spans,
+        "items": items,
         "refused": outcome["refused"],
-        "missing": None if stored is None else warm + spans - stored,
+        "missing": None if stored is None else warm + items - stored,
     }
 
 
@@ -106,7 +106,7 @@ def _run(loaders: Sequence[subprocess.Popen[str]], seconds: float) -> dict:
 @contextmanager
 def _loaders(address: str, case: Case) -> Iterator[list[subprocess.Popen[str]]]:
     started = [
-        _python("tests.bench.load", address, case.payload, case.spans, seed, _THREADS) for seed in range(LOADERS)
+        _python("tests.bench.load", address, case.payload, case.items, seed, _THREADS) for seed in range(LOADERS)
     ]
     try:
         yield started
@@ -117,16 +117,19 @@ def _loaders(address: str, case: Case) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 @contextmanager
-def _sink(folder: Path) -> Iterator[int]:
-    port = free_port()
-    sink = _python("tests.bench.sink", port, folder)
+def _sink(case: Case, folder: Path) -> Iterator[subject.Sink]:
+    port, grpc_port = free_port(), free_port()
+    if case.exporter == "clickhouse":
+        sink = _python("tests.bench.sink", port, folder)
+    else:
+        sink = _python("tests.bench.otlp_sink", port, grpc_port)
     try:
         deadline = time.monotonic() + 60
         while not _answers(f"http://127.0.0.1:{port}/ping"):
             if sink.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the sink did not start")
             time.sleep(0.05)
-        yield port
+        yield subject.Sink(port, grpc_port)
     finally:
         sink.kill()
         sink.communicate()
@@ -142,7 +145,7 @@ def _answers(url: str) -> bool:
 
 def _reference(case: Case) -> dict:
     """Run the yardstick on both sides of a measurement, twice at once, so that it meets busy neighbours too."""
-    both = [_python("tests.bench.reference", case.payload, case.spans, _REFERENCE_SECONDS) for _ in range(LOADERS)]
+    both = [_python("tests.bench.reference", case.payload, case.items, _REFERENCE_SECONDS) for _ in range(LOADERS)]
     found = [json.loads(one.communicate()[0]) for one in both]
     return {
         "costs": [cost for one in found for cost in one["costs"]],

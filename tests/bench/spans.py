@@ -1,105 +1,82 @@
-"""Realistic GenAI spans: what OpenTelemetry's and OpenLLMetry's instrumentations of an OpenAI client send.
+"""Realistic GenAI spans: what instrumentations of an OpenAI client send.
 
 *slim* spans have 15 to 25 attributes and no content, as when an application forbids it: OpenLLMetry then leaves out
-every ``gen_ai.prompt.N.*`` and ``gen_ai.completion.N.*``. *content* spans also carry 1 to 4 KiB of messages.
+every ``gen_ai.prompt.N.*`` and ``gen_ai.completion.N.*``, OpenInference says that it hides them. *content* spans also
+carry 1 to 4 KiB of messages. Both are two in three in OpenTelemetry's words and one in three in OpenLLMetry's;
+the other payloads are slim spans of one dialect.
 """
 
 import json
 import random
 from collections.abc import Callable, Mapping
-from itertools import product
+from typing import NamedTuple
 
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-Value = str | bool | int | float | list[str]
-Dialect = Callable[[str, bool, bool, random.Random], tuple[str, dict[str, Value]]]
-"""Gives the name and the attributes of a call: of which model, whether it failed, whether with content."""
+from tests.bench.marks import MODELS, Value, mark, marked, pairs, resource, text
 
-PAYLOADS = ("slim", "content")
 SMALLEST_TOKENS, MOST_TOKENS = 128, 16_383
 """The bounds of the numbers of tokens: two bytes each on the wire, so that they can be replaced in place."""
 RESPONSE_ID = "chatcmpl-" + "0" * 24
 SPANS_A_TRACE = 4
 
-_MODELS = {
-    "gpt-4o": "gpt-4o-2024-08-06",
-    "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
-    "gpt-4.1": "gpt-4.1-2025-04-14",
-    "o4-mini": "o4-mini-2025-04-16",
-}
-_SERVICES = ("chat-api", "support-bot", "search", "summaries", "agents", "batch-jobs", "eval", "playground")
 _ERRORS = ("RateLimitError", "APITimeoutError", "BadRequestError", "APIConnectionError")
-_SYLLABLES = (
-    "an",
-    "ber",
-    "co",
-    "dis",
-    "en",
-    "for",
-    "gra",
-    "ing",
-    "la",
-    "mo",
-    "ne",
-    "ob",
-    "per",
-    "re",
-    "sta",
-    "ti",
-    "un",
-    "ver",
-)
-_WORDS = ["".join(parts) for size in (1, 2, 3) for parts in product(_SYLLABLES, repeat=size)]
 
 
-def resource_spans(payload: str, count: int, chance: random.Random) -> ResourceSpans:
-    """Return *count* spans of one service: two in three in OpenTelemetry's words, one in three in OpenLLMetry's.
+class _Dialect(NamedTuple):
+    """Is who writes spans; *told* gives the name and the attributes of a call.
 
-    Ids and times are marks that `tests.bench.payload` finds and replaces.
+    It is asked with the model, whether the call failed, whether content is wanted.
     """
-    current = ScopeSpans(schema_url="https://opentelemetry.io/schemas/1.37.0")
-    current.scope.name, current.scope.version = "opentelemetry.util.genai.handler", "0.4b0"
-    openllmetry = ScopeSpans()
-    openllmetry.scope.name, openllmetry.scope.version = "opentelemetry.instrumentation.openai.v1", "0.30.0"
+
+    scope: str
+    version: str
+    schema_url: str
+    told: Callable[[str, bool, bool, random.Random], tuple[str, dict[str, Value]]]
+
+
+def request(payload: str, count: int, chance: random.Random) -> ExportTraceServiceRequest:
+    """Return a request with *count* spans of one service.
+
+    Ids, times and numbers are marks that `tests.bench.payload` finds and replaces.
+    """
+    mix = PAYLOADS[payload]
+    scopes = {}
+    for dialect in dict.fromkeys(mix):
+        scopes[dialect] = ScopeSpans(schema_url=dialect.schema_url)
+        scopes[dialect].scope.name, scopes[dialect].scope.version = dialect.scope, dialect.version
     for number in range(count):
-        old = number % 3 == 2
-        scope = openllmetry if old else current
-        _span(scope.spans.add(), _openllmetry if old else _current, payload, number, chance)
-    scopes = [scope for scope in (current, openllmetry) if scope.spans]
-    return ResourceSpans(resource=_resource(chance), scope_spans=scopes)
+        dialect = mix[number % len(mix)]
+        _span(scopes[dialect].spans.add(), dialect, payload, number, chance)
+    told = [scope for scope in scopes.values() if scope.spans]
+    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(resource=resource(chance), scope_spans=told)])
 
 
-def mark(what: str, number: int) -> bytes:
-    """Return the eight bytes that stand for a span id or a time until they are replaced."""
-    return what.encode().ljust(4, b"!") + number.to_bytes(4, "big")
-
-
-def _span(span: Span, dialect: Dialect, payload: str, number: int, chance: random.Random) -> None:
+def _span(span: Span, dialect: _Dialect, payload: str, number: int, chance: random.Random) -> None:
     trace, place = divmod(number, SPANS_A_TRACE)
     failed = chance.random() < 0.03
-    model = chance.choice(list(_MODELS))
-    name, attributes = dialect(model, failed, payload == "content", chance)
+    model = chance.choice(list(MODELS))
+    name, attributes = dialect.told(model, failed, payload == "content", chance)
     span.trace_id = mark("trac", trace) * 2
     span.span_id = mark("span", number)
     if place:
         span.parent_span_id = mark("span", trace * SPANS_A_TRACE)
     span.name, span.kind, span.flags = name, Span.SPAN_KIND_CLIENT, 256
-    span.start_time_unix_nano = int.from_bytes(mark("strt", number), "little")
-    span.end_time_unix_nano = int.from_bytes(mark("endt", number), "little")
-    span.attributes.extend(_pairs(attributes))
+    span.start_time_unix_nano = marked("strt", number)
+    span.end_time_unix_nano = marked("endt", number)
+    span.attributes.extend(pairs(attributes))
     if failed:
-        _fail(span, str(attributes["error.type"]), number)
+        _fail(span, str(attributes.get("error.type", _ERRORS[0])), number)
 
 
 def _fail(span: Span, error: str, number: int) -> None:
     message = f"Error code: 429 - {error}: rate limit reached for requests"
     span.status.code, span.status.message = span.status.STATUS_CODE_ERROR, message
     stack = "".join(f'  File "/app/site-packages/openai/_base_client.py", line {1200 + n}, in post\n' for n in range(8))
-    event = span.events.add(name="exception", time_unix_nano=int.from_bytes(mark("evnt", number), "little"))
+    event = span.events.add(name="exception", time_unix_nano=marked("evnt", number))
     facts = {"type": f"openai.{error}", "message": message, "stacktrace": stack, "escaped": "False"}
-    event.attributes.extend(_pairs({f"exception.{key}": value for key, value in facts.items()}))
+    event.attributes.extend(pairs({f"exception.{key}": value for key, value in facts.items()}))
 
 
 def _current(model: str, failed: bool, content: bool, chance: random.Random) -> tuple[str, dict[str, Value]]:
@@ -123,7 +100,7 @@ def _current(model: str, failed: bool, content: bool, chance: random.Random) -> 
         found["error.type"] = chance.choice(_ERRORS)
     else:
         found |= {
-            "gen_ai.response.model": _MODELS[model],
+            "gen_ai.response.model": MODELS[model],
             "gen_ai.response.id": RESPONSE_ID,
             "gen_ai.response.finish_reasons": ["stop"] if chance.random() < 0.8 else ["tool_call"],
             "gen_ai.usage.input_tokens": chance.randint(SMALLEST_TOKENS, MOST_TOKENS),
@@ -159,7 +136,7 @@ def _openllmetry(model: str, failed: bool, content: bool, chance: random.Random)
         found["error.type"] = chance.choice(_ERRORS)
     else:
         found |= {
-            "gen_ai.response.model": _MODELS[model],
+            "gen_ai.response.model": MODELS[model],
             "gen_ai.response.id": RESPONSE_ID,
             "llm.usage.total_tokens": chance.randint(SMALLEST_TOKENS, MOST_TOKENS),
             "gen_ai.usage.completion_tokens": chance.randint(SMALLEST_TOKENS, 2000),
@@ -168,45 +145,56 @@ def _openllmetry(model: str, failed: bool, content: bool, chance: random.Random)
         }
     if content:
         found["gen_ai.prompt.0.role"] = "user"
-        found["gen_ai.prompt.0.content"] = _text(512, 3000, chance)
+        found["gen_ai.prompt.0.content"] = text(512, 3000, chance)
         found["gen_ai.completion.0.role"] = "assistant"
         found["gen_ai.completion.0.finish_reason"] = "stop"
-        found["gen_ai.completion.0.content"] = _text(512, 1000, chance)
+        found["gen_ai.completion.0.content"] = text(512, 1000, chance)
     return "openai.chat", found
 
 
 def _message(role: str, least: int, most: int, chance: random.Random) -> str:
-    return json.dumps([{"role": role, "parts": [{"type": "text", "content": _text(least, most, chance)}]}])
+    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text(least, most, chance)}]}])
 
 
-def _text(least: int, most: int, chance: random.Random) -> str:
-    return " ".join(chance.choices(_WORDS, k=most // 5))[: chance.randint(least, most)]
-
-
-def _resource(chance: random.Random) -> Resource:
-    name = chance.choice(_SERVICES)
-    facts: dict[str, Value] = {
-        "telemetry.sdk.language": "python",
-        "telemetry.sdk.name": "opentelemetry",
-        "telemetry.sdk.version": "1.45.2",
-        "deployment.environment.name": chance.choice(("production", "staging")),
-        "service.version": "1.4.2",
-        "service.name": name,
+def _openinference(model: str, failed: bool, _: bool, chance: random.Random) -> tuple[str, dict[str, Value]]:
+    settings = {"model": model, "temperature": chance.choice((0.0, 0.2, 0.7, 1.0)), "max_tokens": 1024}
+    found: dict[str, Value] = {
+        "openinference.span.kind": "LLM",
+        "llm.provider": "openai",
+        "llm.system": "openai",
+        "llm.model_name": model if failed else MODELS[model],
+        "llm.invocation_parameters": json.dumps(settings),
+        "input.value": "__REDACTED__",
+        "input.mime_type": "application/json",
+        "user.id": f"user-{chance.randrange(500):04}",
+        "session.id": f"session-{chance.randrange(2000):06}",
+        "metadata": json.dumps({"feature": chance.choice(("answer", "rewrite", "plan"))}),
+        "app.tenant": f"tenant-{chance.randrange(20):02}",
     }
-    return Resource(attributes=_pairs(facts))
+    if not failed:
+        found |= {
+            "output.value": "__REDACTED__",
+            "output.mime_type": "application/json",
+            "llm.token_count.prompt": chance.randint(SMALLEST_TOKENS, MOST_TOKENS),
+            "llm.token_count.completion": chance.randint(SMALLEST_TOKENS, 2000),
+            "llm.token_count.total": chance.randint(SMALLEST_TOKENS, MOST_TOKENS),
+            "llm.token_count.prompt_details.cache_read": chance.choice((0, 0, 64, 100)),
+            "llm.token_count.prompt_details.audio": 0,
+            "llm.token_count.completion_details.reasoning": 0,
+            "llm.token_count.completion_details.audio": 0,
+            "llm.finish_reason": "stop",
+        }
+    return "ChatCompletion", found
 
 
-def _pairs(facts: Mapping[str, Value]) -> list[KeyValue]:
-    return [KeyValue(key=key, value=_any(value)) for key, value in facts.items()]
-
-
-def _any(value: Value) -> AnyValue:
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    if isinstance(value, list):
-        return AnyValue(array_value=ArrayValue(values=[_any(item) for item in value]))
-    return AnyValue(string_value=value)
+_CURRENT = _Dialect("opentelemetry.util.genai.handler", "0.4b0", "https://opentelemetry.io/schemas/1.37.0", _current)
+_OPENLLMETRY = _Dialect("opentelemetry.instrumentation.openai.v1", "0.30.0", "", _openllmetry)
+_OPENINFERENCE = _Dialect("openinference.instrumentation.openai", "0.1.66", "", _openinference)
+PAYLOADS: Mapping[str, tuple[_Dialect, ...]] = {
+    "slim": (_CURRENT, _CURRENT, _OPENLLMETRY),
+    "content": (_CURRENT, _CURRENT, _OPENLLMETRY),
+    "current": (_CURRENT,),
+    "openllmetry": (_OPENLLMETRY,),
+    "openinference": (_OPENINFERENCE,),
+}
+"""Who writes the spans of each payload, in turn."""

@@ -10,14 +10,37 @@ import urllib.request
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.bench import process
+from collector.batch import UNITS, Signal
+from tests.bench import points, process
 from tests.bench.cases import Case
 from tests.running import Collector, free_port
 
 _DRAIN_SECONDS = 180.0
+_TABLES = {
+    Signal.TRACES: "signoz_traces.distributed_signoz_index_v3",
+    Signal.METRICS: "signoz_metrics.distributed_samples_v4",
+    Signal.LOGS: "signoz_logs.distributed_logs_v2",
+}
+"""Where items are kept."""
 _QUIET_SECONDS = 1.5
 """How long another collector must have done nothing to count as done."""
+
+
+class Sink(NamedTuple):
+    """Says where the sink listens: ClickHouse's HTTP, or OTLP over HTTP and gRPC."""
+
+    port: int
+    grpc_port: int
+
+    def dsn(self, case: Case) -> str | None:
+        """Return what the collector's exporter is told, None for chDB."""
+        return {
+            "sink": f"clickhouse://127.0.0.1:{self.port}",
+            "otlp": f"127.0.0.1:{self.grpc_port}",
+            "otlphttp": f"http://127.0.0.1:{self.port}",
+        }.get(case.target)
 
 
 class NotInstalledError(Exception):
@@ -31,26 +54,25 @@ class Subject(ABC):
     pid: int
 
     @abstractmethod
-    def drain(self, spans: int) -> float:
-        """Wait until all *spans* sent since its start are stored and return when that was, on the monotonic clock.
+    def drain(self, items: int) -> float:
+        """Wait until all *items* sent since its start are stored and return when that was, on the monotonic clock.
 
         Raises TimeoutError when it takes too long.
         """
 
     @abstractmethod
     def stop(self) -> int | None:
-        """End it, and return how many spans its storage holds where that can be asked."""
+        """End it, and return how many items its storage holds where that can be asked."""
 
 
 class Ours(Subject):
-    """Is the genai-collector, writing to the sink at *sink_port* or to chDB."""
+    """Is the genai-collector, writing to the *sink* or to chDB."""
 
-    def __init__(self, case: Case, folder: Path, sink_port: int) -> None:
+    def __init__(self, case: Case, folder: Path, sink: Sink) -> None:
         self._case = case
-        self._sink_port = sink_port
-        dsn = f"clickhouse://127.0.0.1:{sink_port}" if case.target == "sink" else None
+        self._sink = sink
         module = "collector" if case.side_tables else "tests.bench.span_table"
-        self._collector = Collector(folder, dsn, module, case.config)
+        self._collector = Collector(folder, sink.dsn(case), module, case.config)
         self._collector.start()
         process_ = self._collector.process
         if process_ is None or process_.poll() is not None:
@@ -58,36 +80,49 @@ class Ours(Subject):
         self.pid = process_.pid
         self.address = f"localhost:{self._collector.grpc_port}"
 
-    def drain(self, spans: int) -> float:
+    def drain(self, items: int) -> float:
         deadline = time.monotonic() + _DRAIN_SECONDS
         while True:
             sent, waiting = self._figures()
-            if sent >= spans and waiting == 0:
+            if sent >= items and waiting == 0:
                 return time.monotonic()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{sent:.0f} of {spans} spans delivered:\n{self._collector.text[-3000:]}")
+                raise TimeoutError(f"{sent:.0f} of {items} delivered:\n{self._collector.text[-3000:]}")
             time.sleep(0.1)
 
     def stop(self) -> int:
         self._collector.stop()
+        signal = self._case.signal
+        if self._case.target == "chdb":
+            [[row]] = self._collector.query(f"SELECT count() AS rows FROM {_TABLES[signal]}")
+            return self._items(int(row["rows"]))
+        counts = _counts_at(self._sink.port)
         if self._case.target == "sink":
-            return _spans_at(self._sink_port)
-        [[row]] = self._collector.query("SELECT count() AS spans FROM signoz_traces.distributed_signoz_index_v3")
-        return int(row["spans"])
+            return self._items(counts["rows"].get(_TABLES[signal], 0))
+        return int(counts.get(signal.value, 0))
+
+    def _items(self, rows: int) -> int:
+        """Return how many items so many rows of the main table are."""
+        if self._case.signal is not Signal.METRICS:
+            return rows
+        requests, rest = divmod(rows, points.rows_of(self._case.items))
+        return requests * self._case.items + rest
 
     def _figures(self) -> tuple[float, float]:
-        """Return the spans delivered so far, and the bytes that wait."""
+        """Return the items delivered so far, and the bytes that wait."""
         with urllib.request.urlopen(f"http://localhost:{self._collector.http_port}/metrics") as answer:
             text = answer.read().decode()
-        return _metric(text, "otelcol_exporter_sent_spans"), _metric(text, "otelcol_exporter_queue_size")
+        return _metric(text, f"otelcol_exporter_sent_{UNITS[self._case.signal]}"), _metric(
+            text, "otelcol_exporter_queue_size"
+        )
 
 
 class Peer(Subject):
     """Is another collector that is done when it rests."""
 
-    def __init__(self, case: Case, folder: Path, sink_port: int) -> None:
+    def __init__(self, case: Case, folder: Path, sink: Sink) -> None:
         port = free_port()
-        command, environment = _COMMANDS[case.subject](port, sink_port, folder)
+        command, environment = _COMMANDS[case.subject](port, sink.port, folder)
         self.address = f"localhost:{port}"
         self._log = folder / "log"
         with self._log.open("wb") as log:
@@ -96,7 +131,7 @@ class Peer(Subject):
             )
         self.pid = self._process.pid
 
-    def drain(self, spans: int) -> float:
+    def drain(self, items: int) -> float:
         deadline = time.monotonic() + _DRAIN_SECONDS
         while time.monotonic() < deadline:
             before, done = process.cpu_seconds(self.pid), time.monotonic()
@@ -110,15 +145,14 @@ class Peer(Subject):
         self._process.wait(30)
 
 
-def start(case: Case, folder: Path, sink_port: int) -> Subject:
+def start(case: Case, folder: Path, sink: Sink) -> Subject:
     """Start what the case measures; raise `NotInstalledError`."""
-    return Ours(case, folder, sink_port) if case.subject == "collector" else Peer(case, folder, sink_port)
+    return Ours(case, folder, sink) if case.subject == "collector" else Peer(case, folder, sink)
 
 
-def _spans_at(sink_port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{sink_port}/counts") as answer:
-        rows = json.loads(answer.read())["rows"]
-    return sum(count for table, count in rows.items() if table.endswith("signoz_index_v3"))
+def _counts_at(port: int) -> dict:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/counts") as answer:
+        return json.loads(answer.read())
 
 
 def _metric(text: str, name: str) -> float:

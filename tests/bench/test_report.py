@@ -2,16 +2,18 @@ from dataclasses import replace
 
 import pytest
 
+from collector.config import load
 from tests.bench import report
 from tests.bench.cases import CASES, Case
 from tests.bench.measure import Result
+from tests.bench.subject import Sink
 
 RESULT = Result(
     cpu=9.0,
     rate=50_000.0,
     memory=440.0,
     wait=20.0,
-    spans=512_000,
+    items=512_000,
     refused=0,
     reference_cpu=1.0,
     reference_memory=50.0,
@@ -55,3 +57,13 @@ def test_a_line_shows_each_figure_beside_its_ratio():
 
 def test_the_names_of_the_cases_differ():
     assert len({case.name for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.subject == "collector"], ids=lambda case: case.name)
+def test_the_configuration_of_every_case_can_be_loaded(case):
+    dsn = Sink(8123, 4317).dsn(case) or "chdb:///tmp/bench"
+    text = case.config.format(grpc=4317, http=8888, dsn=dsn, outbox="/tmp/bench/outbox")
+
+    configuration = load([f"yaml:{text}"])
+
+    assert list(configuration.pipelines) == [case.signal.value]
