@@ -100,14 +100,13 @@ class Once:
         """Learn again what was written down; what depends on more than that is final as it was."""
         recorded: dict[int, State] = {}
         for note in notes:
-            first = self._ledger.next
             self.learn(note.facts, note.now)
-            for place, state in enumerate(note.states.tolist()):
-                recorded[first + place] = (state, note.merged.get(place))
-            for key, state in note.others.items():
+            states = enumerate(zip(note.facts.matrix[KEY].tolist(), note.states.tolist(), strict=True))
+            mine = {key: (state, note.merged.get(place)) for place, (key, state) in states}
+            for key, counted in {**mine, **note.others}.items():
                 row = self._ledger.calls.get(key)
                 if row is not None:
-                    recorded[row] = state
+                    recorded[row] = counted
         for row, (state, record) in recorded.items():
             if self._ledger.alive(row):
                 self._resolution.hold(row, state, record)

@@ -265,3 +265,17 @@ def made_span(number, chance):
     choices = {**SPAN, **chance.choice((RELATED, NESTED, OVERLAPPING, ANSWERS))}
     words = {name: chance.choice(list(values)) for name, values in choices.items()}
     return {"span": number, "parent": chance.randrange(number), **words}
+
+
+def test_a_call_that_was_forgotten_and_came_again_is_known_once_after_a_restart(monkeypatch):
+    monkeypatch.setattr(ledger, "_BITS", 1)
+    monkeypatch.setattr(ledger, "_SIZE", 2)
+    told = Told(Limits(600.0, 2, 0))
+    spans = [{**made_span(number, random.Random(1)), "trace": number, "parent": 0} for number in range(1, 7)]
+    for span in [*spans, *spans[:2]]:
+        told.take(facts_in(batch_of(request_of([span]))))
+    told.start_again()
+    before = sum(told.calls.values())
+    told.take(facts_in(batch_of(request_of([spans[1]]))))
+
+    assert before == sum(told.calls.values())
