@@ -1,6 +1,8 @@
 """The documentation says what is so: keys, commands, views, links."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,30 @@ def test_changes_are_announced_as_their_readme_says():
     fragments = [path.name for path in (ROOT / "changelog.d").iterdir() if path.name != "README.md"]
 
     assert [name for name in fragments if not re.fullmatch(rf"[a-z0-9-]+\.({kinds})\.md", name)] == []
+
+
+def said() -> Iterator[tuple[str, str]]:
+    """Yield what the code logs and counts: ("log", line) and ("metric", a pattern of its name)."""
+    for path in (
+        path for package in ("collector", "processors", "exporters") for path in (ROOT / package).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+                continue
+            owner, verb = ast.unparse(node.func.value).split(".")[-1].strip("_"), node.func.attr
+            first = node.args[0]
+            if owner == "log" and verb in {"info", "warning", "error", "exception"} and isinstance(first, ast.Constant):
+                yield "log", first.value
+            elif owner == "metrics" and verb in {"count", "gauge"} and not isinstance(first, ast.Name):
+                parts = first.values if isinstance(first, ast.JoinedStr) else [first]
+                yield "metric", "".join(re.escape(p.value) if isinstance(p, ast.Constant) else ".+" for p in parts)
+
+
+def test_every_log_line_and_metric_is_explained():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    words = re.findall(r"`([^`\n]+)`", page)
+    all_said = sorted(set(said()))
+
+    assert {kind for kind, _ in all_said} == {"log", "metric"}
+    assert [line for kind, line in all_said if kind == "log" and line not in words] == []
+    assert [name for kind, name in all_said if kind == "metric" and not any(re.fullmatch(name, w) for w in words)] == []
