@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,8 @@ import pytest
 from collector.batch import Batch, Signal
 from collector.component import Host
 from collector.errors import ConfigError, Permanent, Retryable
+from collector.journal import Journal
+from collector.outbox import Outbox
 from exporters import clickhouse
 from exporters.clickhouse import ClickhouseConfig, ClickhouseExporter, client
 from exporters.clickhouse.delivery import deliver
@@ -106,6 +109,39 @@ def test_a_failed_request_is_retryable_and_then_stored_once(
     exporter.export(broken)
 
     assert contents(store) == ONCE
+
+
+class Deaf(ClickhouseExporter):
+    """Stores and never hears of it."""
+
+    def export(self, batch: Batch) -> None:
+        super().export(batch)
+        raise Retryable("the answer was lost")
+
+
+def test_a_dead_letter_that_is_resent_is_stored_once_even_if_it_had_been_stored(
+    embedded: Store, tmp_path: Path
+) -> None:
+    embedded.empty()
+    queue = {"directory": str(tmp_path), "batch": {"flush_timeout": "0"}}
+    options = {"dsn": embedded.dsn, "sending_queue": queue, "retry_on_failure": {"enabled": False}}
+    config = ClickhouseConfig.model_validate(options)
+    outbox = Outbox(Deaf(config, Host("clickhouse", base=Path("/"))))
+    outbox.start()
+    outbox.put(both_batches())
+    outbox.stop(60)
+    assert contents(embedded) == ONCE
+    with closing(Journal(tmp_path / "clickhouse.sqlite")) as journal:
+        letters = journal.letters.kept()
+        assert ([letter.rows for letter in letters], journal.waiting()) == ([SPANS, 2], [])
+        journal.resend([(letter.seq, 1) for letter in letters])
+
+    outbox = Outbox(ClickhouseExporter(config, Host("clickhouse", base=Path("/"))))
+    outbox.start()
+    outbox.stop(60)
+    with closing(Journal(tmp_path / "clickhouse.sqlite")) as journal:
+        assert (journal.letters.kept(), journal.waiting()) == ([], [])
+    assert contents(embedded) == ONCE
 
 
 def test_a_server_that_does_not_answer_is_retryable(server: ClickhouseServer, make_exporter: MakeExporter) -> None:
