@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
+import pyarrow as pa
 from pydantic import Field, field_validator
 
 from collector.batch import Batch, Signal
@@ -17,7 +18,11 @@ from processors.rollup.once import Limits as MemoryLimits
 from processors.rollup.once import Once, Verdict
 from processors.rollup.once.facts import facts_of, links_of
 from processors.rollup.once.notes import dump, load
+from processors.rollup.series import MARK, Series
+from processors.rollup.series import Memory as Kept
 from processors.rollup.uncounted import told
+
+_OTHERS = frozenset({Signal.METRICS, Signal.LOGS})
 
 
 class MemoryConfig(ComponentConfig):
@@ -33,6 +38,28 @@ class MemoryConfig(ComponentConfig):
     """Most calls remembered (about 0.5 KiB each); the oldest are forgotten first, some thousands at a time."""
     max_links: int = Field(default=500_000, ge=0)
     """Most other spans remembered (about 0.2 KiB each), to know which call stands around which."""
+
+
+class SignalsConfig(ComponentConfig):
+    """Says what is counted from metrics and log events of services that send no spans; see docs/metrics-to-rollups.md.
+
+    For that `genai` and `rollup` must stand in the pipelines of metrics and logs, too, under one name: `metrics/a`
+    beside `traces/a`.
+    """
+
+    enabled: bool = True
+    """Count what no spans tell of. Without it metrics and log events pass untouched."""
+    forget_after: Duration = 86_400.0
+    """How long a service that sent spans is believed to go on doing so, and how long a series without points is
+    remembered. A cumulative series that began longer ago than that when it is first seen adds only what comes after."""
+    take_back: Duration = 3600.0
+    """How long after it was counted something can be taken out again, when spans turn up that tell the same; and how
+    long a delta point or log event that comes twice is recognised."""
+    max_series: int = Field(default=50_000, ge=1)
+    """Most cumulative series, and most of each other thing, that are remembered (about 0.5 KiB each). Points of further
+    series are not counted, see the metric `genai_collector_refused_series_points`."""
+    reported_cost: bool = True
+    """Sum the cost that metrics and log events report themselves; prices are not applied to them."""
 
 
 class RollupMetricsConfig(ComponentConfig):
@@ -60,6 +87,8 @@ class RollupConfig(ComponentConfig):
     `genai_collector.uncounted.reason` says why. Spans that were stored before the reason was known stay as they are."""
     memory: MemoryConfig = MemoryConfig()
     """How long calls are remembered."""
+    other_signals: SignalsConfig = SignalsConfig()
+    """What is counted without spans."""
     metrics: RollupMetricsConfig = RollupMetricsConfig()
     """The same numbers as OTLP metrics."""
 
@@ -72,7 +101,7 @@ class RollupConfig(ComponentConfig):
 
 
 class RollupProcessor(Processor):
-    """Yields each batch of traces and, where it holds model calls, the rollup rows of them.
+    """Yields each batch and, where it tells of model calls, the rollup rows of them.
 
     A call is known by its current attributes, so `genai` goes before. Rows hold counts, sums and histograms
     (`collector.schema.ROLLUPS`); ClickHouse adds them to those of other batches.
@@ -81,6 +110,8 @@ class RollupProcessor(Processor):
     may tell of the same response or the same moment; a stream may come in two spans; who answered is heard only where
     who asked says nothing. Such spans may come in any order, in any request: what is found out late becomes a row that
     adds and takes out (negative sums), so that all rows together are right. Spans that do not count say so.
+
+    Where a service (and library) sends no spans, its log events or else its metrics count, never two signals at once.
     """
 
     Config = RollupConfig
@@ -91,14 +122,22 @@ class RollupProcessor(Processor):
         super().__init__(config, host)
         memory = config.memory
         self._once = Once(MemoryLimits(memory.window, memory.max_calls, memory.max_links))
+        self._limits = Limits(int(config.interval), config.max_value_length, config.max_groups)
+        signals = config.other_signals
+        kept = Kept(signals.forget_after, signals.take_back, signals.max_series, signals.reported_cost)
+        self._series = Series(kept, self._limits)
 
     def start(self) -> None:
         """Learn again what was learned before the process ended."""
-        notes = [load(data, call_table().classes) for data in self.host.memory.notes()]
+        every = self.host.memory.notes()
+        notes = [load(data, call_table().classes) for data in every if not data.startswith(MARK)]
         self._once.restore([note for note in notes if note])
+        self._series.restore([data for data in every if data.startswith(MARK)])
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return the batch, and what was derived from it."""
+        if batch.signal in _OTHERS and batch.rows:
+            return [batch, *self._others(batch, None)]
         if batch.signal is not Signal.TRACES or not batch.rows:
             return [batch]
         calls = calls_of(batch, call_table())
@@ -107,7 +146,27 @@ class RollupProcessor(Processor):
         verdict = self._once.learn(facts, now)
         self.host.memory.undo(self._once.undo)
         self._remember(verdict, now)
-        return [self._told(batch, calls, verdict), *self._rollups(batch, calls, verdict)]
+        others = () if calls is None else self._others(batch, calls)
+        return [self._told(batch, calls, verdict), *self._rollups(batch, calls, verdict), *others]
+
+    def _others(self, batch: Batch, calls: Calls | None) -> Iterable[Batch]:
+        """Return the rows that other signals tell, and that spans void."""
+        config: RollupConfig = self.config
+        if not config.other_signals.enabled:
+            return []
+        self.host.memory.undo(self._series.undo)
+        now, series = self.host.clock(), self._series
+        if calls is not None:
+            rows = series.spans(batch, calls, now)
+        else:
+            rows = series.points(batch, now) if batch.signal is Signal.METRICS else series.records(batch, now)
+        for data, until in series.notes(now):
+            self.host.memory.note(data, until)
+        self.host.metrics.gauge("genai_collector_remembered_series", len(series), processor=self.host.id)
+        if series.refused:
+            name = "genai_collector_refused_series_points"
+            self.host.metrics.count(name, series.refused, processor=self.host.id)
+        return [] if rows is None else list(self._yielded(batch, f"{self.host.id}/others", rows))
 
     def _remember(self, verdict: Verdict, now: float) -> None:
         config: RollupConfig = self.config
@@ -128,19 +187,20 @@ class RollupProcessor(Processor):
         return told(batch, reasons, move=config.uncounted == "move")
 
     def _rollups(self, batch: Batch, calls: Calls | None, verdict: Verdict) -> Iterable[Batch]:
-        config: RollupConfig = self.config
         entries = None if calls is None else entries_of(calls, batch.memo(places_of), verdict.counts)
         if verdict.changes:
             changed = changed_entries(verdict.changes)
             entries = changed if entries is None else together(entries, changed)
         if entries is None or not len(entries.start):
             return
-        limits = Limits(int(config.interval), config.max_value_length, config.max_groups)
-        rows = rollups_of(entries, call_table().classes, limits)
+        rows = rollups_of(entries, call_table().classes, self._limits)
         if rows.num_rows:
-            rollups = batch.derive(self.host.id, Signal.ROLLUPS, {"rollups": rows})
-            yield rollups
-            yield from self._metrics(rollups)
+            yield from self._yielded(batch, self.host.id, rows)
+
+    def _yielded(self, batch: Batch, name: str, rows: pa.RecordBatch) -> Iterable[Batch]:
+        rollups = batch.derive(name, Signal.ROLLUPS, {"rollups": rows})
+        yield rollups
+        yield from self._metrics(rollups)
 
     def _metrics(self, rollups: Batch) -> Iterable[Batch]:
         config: RollupConfig = self.config
