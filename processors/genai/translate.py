@@ -49,8 +49,8 @@ def translate(
         name_failures(translation, planner)
         _mark_calls(translation, planner)
         settle_counts(translation, plan.counts)
-        if plan.cached:
-            complete_input(translation, planner)
+    if plan.cached and batch.signal is not Signal.METRICS:
+        complete_input(translation, planner)
     return translation
 
 
