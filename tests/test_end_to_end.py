@@ -22,7 +22,7 @@ from tests.apps.endpoint import endpoint
 from tests.running import CONFIG, ROOT, Collector
 
 CALLS = 40
-ALL_SIGNALS = f"""{CONFIG}    metrics: {{{{receivers: [otlp], exporters: [clickhouse]}}}}
+ALL_SIGNALS = f"""{CONFIG}    metrics: {{{{receivers: [otlp], processors: [genai, rollup], exporters: [clickhouse]}}}}
     logs: {{{{receivers: [otlp], exporters: [clickhouse]}}}}
 """
 
