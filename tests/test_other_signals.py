@@ -17,7 +17,7 @@ SERVICES = {
 }
 TOTALS = """
 SELECT sum(calls) AS calls, sum(errors) AS errors, sum(input_tokens) AS input_tokens
-FROM signoz_genai.distributed_rollup_1m GROUP BY provider = 'openai' ORDER BY calls
+FROM signoz_genai.distributed_rollup_1m
 """
 LOSSY = "opentelemetry-instrumentation-openai@0.17.0/mixed_200"
 EVENTS = "opentelemetry-instrumentation-genai-openai@1.3b0+content/errors"

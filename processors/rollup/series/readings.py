@@ -13,6 +13,7 @@ import pyarrow as pa
 from xxhash import xxh3_64_intdigest
 
 from collector.batch import Batch
+from collector.models import model_of
 from collector.sketch import bucket_of
 from processors.rollup.calls import places_of
 from processors.rollup.errors import call_table
@@ -149,7 +150,7 @@ def _readings(
             metric["type"] == "sum",
             tuple(
                 word if len(word) <= longest else OTHER
-                for word in (*where, *_dimensions(attributes, rule, operation, lossy), "")
+                for word in (*where, *_dimensions(attributes, rule, operation, lossy))
             ),
             columns if rule.feeds == "tokens" else (),
             failed,
@@ -162,7 +163,9 @@ def _dimensions(
 ) -> tuple[str, ...]:
     provider, _, requested, answered, tier = (str(attributes.get(key) or "") for key in _DIMENSIONS)
     requested = requested or _first(attributes, sources().model_keys)
-    return provider or rule.provider or (lossy.provider if lossy else ""), operation, requested, answered, tier
+    provider = provider or rule.provider or (lossy.provider if lossy else "")
+    band = ""  # of calls whose own input is unknown
+    return provider, operation, requested, answered, tier, band, model_of(answered or requested)
 
 
 def _first(attributes: Mapping[str, Any], keys: Sequence[str]) -> str:

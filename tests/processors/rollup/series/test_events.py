@@ -54,7 +54,18 @@ def test_claude_code(place):
         "cache_covered_input_tokens": 350, "duration_nano": 2 * 10**9,
     }  # fmt: skip
     [(dimensions, told)] = subject.told().items()
-    assert dimensions == ("shop", "python", "", "anthropic", "chat", "claude-sonnet-4-5", "", "", "")
+    assert dimensions == (
+        "shop",
+        "python",
+        "",
+        "anthropic",
+        "chat",
+        "claude-sonnet-4-5",
+        "",
+        "",
+        "",
+        "claude-sonnet-4-5",
+    )
     assert told["errors_by_class", "rate_limit"] == 1
     [bucket] = [key[1] for key in told if key[0] == "duration_buckets"]
     assert float(middle_of(bucket)) == pytest.approx(2, rel=0.01)

@@ -35,7 +35,7 @@ def test_a_histogram_tells_calls_errors_durations_and_tokens():
     )
 
     [(dimensions, sums)] = subject.told().items()
-    assert dimensions == ("shop", "python", "", "openai", "chat", "gpt-4o", "", "", "")
+    assert dimensions == ("shop", "python", "", "openai", "chat", "gpt-4o", "", "", "", "gpt-4o")
     assert sums.pop("duration_nano") == 1_250_000_000
     buckets = {name: calls for name, calls in sums.items() if isinstance(name, tuple)}
     assert {name: calls for name, calls in sums.items() if name not in buckets} == {
@@ -359,4 +359,6 @@ def test_the_model_stands_where_the_library_says_it():
     attributes = {"type": "input", "model": "claude-sonnet-4-5"}
     subject.take(points(counter(10, "claude_code.token.usage", attributes=attributes, scope=LIBRARY)))
 
-    assert list(subject.told()) == [("shop", "python", "", "anthropic", "chat", "claude-sonnet-4-5", "", "", "")]
+    assert list(subject.told()) == [
+        ("shop", "python", "", "anthropic", "chat", "claude-sonnet-4-5", "", "", "", "claude-sonnet-4-5")
+    ]
