@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Host, Processor
+from collector.rows import is_understood
 from collector.units import Duration
 from processors.rollup.calls import Calls, calls_of, places_of
 from processors.rollup.errors import call_table
@@ -136,8 +137,8 @@ class RollupProcessor(Processor):
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return the batch, and what was derived from it."""
-        if batch.signal in _OTHERS and batch.rows:
-            return [batch, *self._others(batch, None)]
+        if batch.signal in _OTHERS:
+            return [batch, *self._others(batch, None)] if is_understood(batch) else [batch]
         if batch.signal is not Signal.TRACES or not batch.rows:
             return [batch]
         calls = calls_of(batch, call_table())
@@ -164,8 +165,7 @@ class RollupProcessor(Processor):
             self.host.memory.note(data, until)
         self.host.metrics.gauge("genai_collector_remembered_series", len(series), processor=self.host.id)
         if series.refused:
-            name = "genai_collector_refused_series_points"
-            self.host.metrics.count(name, series.refused, processor=self.host.id)
+            self.host.metrics.count("genai_collector_refused_series_points", series.refused, processor=self.host.id)
         return [] if rows is None else list(self._yielded(batch, f"{self.host.id}/others", rows))
 
     def _remember(self, verdict: Verdict, now: float) -> None:
