@@ -24,7 +24,7 @@ from collector.batch import Batch
 Positions = npt.NDArray[np.int64]
 """Positions in the flat list of attributes, one per row; -1 where the row has none."""
 
-_FEW = 48
+_FEW = 128
 """Among no more rows than this it costs more to find equal shapes than it saves."""
 
 
@@ -46,7 +46,8 @@ class Shapes:
 class Attributes:
     """Is a column of attribute lists laid flat; see the module's drawing."""
 
-    def __init__(self, lists: pa.ListArray) -> None:
+    def __init__(self, lists: pa.ListArray, shapes: Shapes | None = None) -> None:
+        self._shapes = shapes
         self.count = len(lists)
         offsets = np.asarray(lists.offsets)
         self.lengths: npt.NDArray[np.int32] = offsets[1:] - offsets[:-1]
@@ -64,11 +65,12 @@ class Attributes:
     @cached_property
     def shapes(self) -> Shapes:
         """The distinct sequences of keys, in the order of their first rows."""
+        if self._shapes is not None:
+            return self._shapes
         if self.count <= _FEW:
             return _each_alone(self._key_array, self.lengths)
         shape = _shapes_of(self._key_array, self.starts)
-        first = np.empty(int(shape.max()) + 1, dtype=np.int64)
-        first[shape[::-1]] = np.arange(self.count - 1, -1, -1)
+        first = _first_rows(shape)
         lengths = self.lengths[first]
         keys = self._key_array.take(pa.array(ranges(self.starts[first], lengths))).dictionary_encode()
         return Shapes(shape, first, lengths, np.asarray(keys.indices), keys.dictionary.to_pylist())
@@ -164,6 +166,34 @@ class Attributes:
         return np.asarray(self._entries("int_value").fill_null(-1))
 
 
+def shapes_by_codes(codes: npt.NDArray[np.int32], offsets: npt.NDArray[np.int32], names: Sequence[str]) -> Shapes:
+    """Return the shapes of rows whose keys are known: ``names[code]``, from offset to offset.
+
+    A name may stand there twice, or for no key.
+    """
+    numbers: dict[str, int] = {}
+    place = np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int32)
+    codes = place[codes]
+    shape = np.arange(len(offsets) - 1)
+    if len(shape) > _FEW:
+        shape = _distinct(pa.py_buffer(codes), offsets * np.int32(codes.itemsize)) if len(codes) else shape * 0
+    first = _first_rows(shape)
+    lengths = offsets[first + 1] - offsets[first]
+    codes = codes[ranges(offsets[first], lengths)]
+    used = np.zeros(len(numbers), dtype=bool)
+    used[codes] = True
+    compact = (np.cumsum(used) - 1).astype(np.int32)
+    return Shapes(shape, first, lengths, compact[codes], [name for name, number in numbers.items() if used[number]])
+
+
+def with_attributes(batch: Batch, lists: pa.ListArray, shapes: Shapes) -> Batch:
+    """Return the batch with other attributes for its items, whose *shapes* are known."""
+    main = batch.main
+    place = main.schema.get_field_index("attributes")
+    changed = main.set_column(place, main.schema.field(place), lists)
+    return batch.with_main(changed, {_main_attributes: Attributes(changed.column(place), shapes)})
+
+
 def attributes_of(batch: Batch) -> Attributes:
     """Return the attributes of the batch's items, laid flat once however many steps ask."""
     return batch.memo(_main_attributes)
@@ -193,10 +223,9 @@ def optional(positions: npt.NDArray[np.int64]) -> pa.Int64Array:
 
 def _each_alone(keys: pa.StringArray, lengths: npt.NDArray[np.int32]) -> Shapes:
     """Return a shape for every row."""
-    numbers: dict[str, int] = {}
-    codes = [numbers.setdefault(key, len(numbers)) for key in keys.to_pylist()]
+    encoded = keys.dictionary_encode()
     rows = np.arange(len(lengths))
-    return Shapes(rows, rows, lengths, np.array(codes, dtype=np.int32), list(numbers))
+    return Shapes(rows, rows, lengths, np.asarray(encoded.indices), encoded.dictionary.to_pylist())
 
 
 def _shapes_of(keys: pa.StringArray, starts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
@@ -216,6 +245,12 @@ def _shapes_of(keys: pa.StringArray, starts: npt.NDArray[np.int32]) -> npt.NDArr
     example = np.empty(int(shape.max()) + 1, dtype=np.int64)
     example[shape] = alone
     return shape if np.array_equal(sizes[example[shape]], sizes) else alone
+
+
+def _first_rows(shape: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    first = np.empty(int(shape.max(initial=-1)) + 1, dtype=np.int64)
+    first[shape[::-1]] = np.arange(len(shape) - 1, -1, -1)
+    return first
 
 
 def _distinct(data: pa.Buffer, bounds: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 _HEADER = struct.Struct("<4sII")  # magic, CRC-32 of all that follows, length of the head
 _MAGIC = b"GCB2"
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Signal(StrEnum):
@@ -116,9 +117,12 @@ class Batch:
         result: T = self._memo[make]
         return result
 
-    def with_main(self, main: pa.RecordBatch) -> "Batch":
-        """Return the same batch with other columns for the same items; the id stays."""
-        return Batch(self.id, self.signal, {**self.tables, MAIN_TABLE[self.signal]: main}, self.members)
+    def with_main(self, main: pa.RecordBatch, memo: Mapping[Callable[["Batch"], Any], Any] = _NOTHING) -> "Batch":
+        """Return the same batch with other columns for the same items; the id stays.
+
+        *memo* is what is known of the new batch already: what `memo` shall return.
+        """
+        return Batch(self.id, self.signal, {**self.tables, MAIN_TABLE[self.signal]: main}, self.members, dict(memo))
 
     def derive(self, name: str, signal: Signal, tables: Mapping[str, pa.RecordBatch]) -> "Batch":
         """Return a new batch made from this one by the step called *name*; its id repeats when this one's does."""

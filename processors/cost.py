@@ -16,7 +16,7 @@ from collector.errors import ConfigError, Problem
 from collector.prices import PriceBook, Quantities, Rates, nanodollars, read_own
 from collector.prices.book import Price
 from collector.prices.own import PricesError
-from collector.rewrite import Addition, rewrite
+from collector.rewrite import Addition, with_rewritten
 
 COST = "genai_collector.cost.nano_usd"
 REPORTED = "genai_collector.reported.cost_usd"
@@ -88,10 +88,7 @@ class CostProcessor(Processor):
         if not len(known):
             return [batch]
         addition = Addition(COST, calls.rows[known], "int_value", pa.array(costs[known]), np.arange(len(known)))
-        place = batch.main.schema.get_field_index("attributes")
-        field = batch.main.schema.field(place)
-        column = rewrite(attributes, field.type, additions=[addition], dropped=calls.stale)
-        return [batch.with_main(batch.main.set_column(place, field, column))]
+        return [with_rewritten(batch, additions=[addition], dropped=calls.stale)]
 
 
 class _Calls(NamedTuple):

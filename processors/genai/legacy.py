@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from collector.attributes import Attributes, Positions, attributes_of
 from collector.batch import Batch
-from collector.rewrite import Addition, rewrite
+from collector.rewrite import Addition, with_rewritten
 from processors.genai.documents import parsed
 from processors.genai.grammar import Target
 from processors.genai.plan import INPUT, OPERATION
@@ -71,10 +71,7 @@ def write_legacy(batch: Batch, table: Dialects, *, alone: bool) -> Batch:
     gone = gone[gone >= 0]
     if not writing.additions and not len(gone):
         return batch
-    main = batch.main
-    field = main.schema.field("attributes")
-    lists = rewrite(attributes, field.type, additions=writing.additions, dropped=gone)
-    return batch.with_main(main.set_column(main.schema.get_field_index("attributes"), field, lists))
+    return with_rewritten(batch, additions=writing.additions, dropped=gone)
 
 
 def _copy(writing: _Writing, positions: Positions, key: str, target: Target) -> None:

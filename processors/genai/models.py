@@ -4,7 +4,7 @@ import numpy as np
 
 from collector.attributes import attributes_of
 from collector.batch import Batch
-from collector.rewrite import Addition, rewrite
+from collector.rewrite import Addition, with_rewritten
 from processors.genai.plan import OPERATION, REQUEST_MODEL, RESPONSE_MODEL
 from processors.genai.table import Dialects
 
@@ -23,8 +23,4 @@ def write_models(batch: Batch, table: Dialects) -> Batch:
     told = codes >= 0
     if not told.any():
         return batch
-    main = batch.main
-    field = main.schema.field("attributes")
-    addition = Addition(MODEL, rows[told], "string_value", words, codes[told])
-    lists = rewrite(attributes, field.type, additions=[addition])
-    return batch.with_main(main.set_column(main.schema.get_field_index("attributes"), field, lists))
+    return with_rewritten(batch, additions=[Addition(MODEL, rows[told], "string_value", words, codes[told])])

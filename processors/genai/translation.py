@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, Positions, attributes_of
 from collector.batch import Batch, Signal
-from collector.rewrite import Addition, Rows, rewrite
+from collector.rewrite import Addition, Rows, with_rewritten
 from processors.genai.grammar import Origin
 from processors.genai.plan import ERROR_TYPE, HTTP_STATUS, OPERATION, Plan
 from processors.genai.table import Step
@@ -209,10 +209,7 @@ class Translation:
         additions = [addition for added in self.additions.values() for addition in added]
         if not additions and not len(dropped):
             return self.batch
-        main = self.batch.main
-        field = main.schema.field("attributes")
-        lists = rewrite(self.attributes, field.type, additions=additions, dropped=dropped)
-        return self.batch.with_main(main.set_column(main.schema.get_field_index("attributes"), field, lists))
+        return with_rewritten(self.batch, additions=additions, dropped=dropped)
 
 
 def words_of(addition: Addition) -> Sequence[Any]:

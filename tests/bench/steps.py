@@ -1,6 +1,6 @@
 """What each step alone costs, in this process: ``python -m tests.bench --steps``.
 
-    FromString ─ decode ─ genai ─ cost ─ rollup ─ dump ─ rows ─ encode
+    FromString ─ decode ─ genai ─ cost ─ rollup ─ dump ─ rows ─ parcel ─ encode
 
 Every round takes a request that was never seen and times what happens to it, step by step; the fewest microseconds of
 all rounds stand, so a busy machine does not matter. Ratios are to protobuf's FromString of the same bytes.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from collector.batch import Batch, Signal
+from collector.batch import Batch, Signal, concat
 from collector.component import Host, Processor
 from collector.memory import Volatile
 from collector.otlp.decode import decode
@@ -27,7 +27,7 @@ from tests.bench import payload
 T = TypeVar("T")
 
 REFERENCE = "FromString"
-STEPS = (REFERENCE, "decode", "genai", "cost", "rollup", "dump", "rows", "encode")
+STEPS = (REFERENCE, "decode", "genai", "cost", "rollup", "dump", "rows", "parcel", "encode")
 LINES = (
     ("slim", 512),
     ("slim", 32),
@@ -42,9 +42,12 @@ LINES = (
 """Payloads, and items a request."""
 NOTES = """
 Microseconds an item, (N x) in times of FromString of the same bytes; the least of all rounds, each with a new request.
-dump: the bytes for the outbox, of spans and rollups. rows: the rows of all of ClickHouse's tables. encode: OTLP."""
+dump: the bytes for the outbox, of spans and rollups. rows: the rows of all of ClickHouse's tables. parcel: the same of
+16 requests that travel together, as they do under load. encode: the bytes of an OTLP request."""
 
-_FORGET = 500
+_PARCEL = 16
+"""Requests in a parcel."""
+_FORGET = 512
 """Rounds after which the processors are made anew, so that what they remember does not grow for ever."""
 
 
@@ -77,6 +80,7 @@ class Chain:
         self._signal = signal
         self._parse = PROTOCOLS[signal].request.FromString
         self._processors = _processors(signal)
+        self._waiting: list[Sequence[Batch]] = []
         self._inserts: dict[Signal, MakeInserts] = {**INSERTS}
         self._inserts[Signal.METRICS] = partial(INSERTS[Signal.METRICS], written=Written())
 
@@ -91,7 +95,17 @@ class Chain:
         # The outbox hands on columns, and nothing that was worked out about them.
         plain = [Batch(one.id, one.signal, one.tables) for one in batches]
         clock.time("rows", self._rows, plain)
+        self._waiting.append(plain)
+        if len(self._waiting) == _PARCEL:
+            clock.time("parcel", self._joined_rows, self._waiting)
+            self._waiting.clear()
         clock.time("encode", encode, Batch(batch.id, batch.signal, batches[0].tables))
+
+    def _joined_rows(self, requests: Sequence[Sequence[Batch]]) -> None:
+        signals = dict.fromkeys(batch.signal for batches in requests for batch in batches)
+        for signal in signals:
+            mine = [batch for batches in requests for batch in batches if batch.signal is signal]
+            self._rows([concat("parcel", mine)])
 
     def _rows(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
@@ -104,12 +118,17 @@ def measure(kind: str, count: int, seconds: float) -> Line:
     source = payload.requests(kind, count, seed=7)
     clock, chain = _Clock(), Chain(signal)
     deadline, rounds = time.monotonic() + seconds, 0
-    while time.monotonic() < deadline or rounds < 3:
+    while time.monotonic() < deadline or rounds < _PARCEL:
         if rounds % _FORGET == _FORGET - 1:
             chain = Chain(signal)
         chain.run(next(source), clock)
         rounds += 1
-    return Line(f"{kind} {count}", {step: took / count for step, took in clock.least.items()})
+    return Line(f"{kind} {count}", {step: took / _items(step, count) for step, took in clock.least.items()})
+
+
+def _items(step: str, count: int) -> int:
+    """Return how many items a step has in hand."""
+    return count * _PARCEL if step == "parcel" else count
 
 
 def head() -> str:

@@ -96,7 +96,7 @@ def test_some_rows_are_looked_at_alone(rows: Any, data: Any) -> None:
 
 
 def test_many_rows_share_few_shapes() -> None:
-    rows = [[("a", None), ("b", None)] if n % 3 else [("b", None)] for n in range(100)]
+    rows = [[("a", None), ("b", None)] if n % 3 else [("b", None)] for n in range(200)]
     attributes = Attributes(column(rows))
     assert len(attributes.shapes.first) == 2
     assert [attributes.names[code] for code in attributes.codes] == [key for row in rows for key, _ in row]
@@ -104,11 +104,11 @@ def test_many_rows_share_few_shapes() -> None:
 
 @pytest.mark.parametrize("other", [["a", "bc"], ["abc"], ["abc", ""], []])
 def test_other_keys_that_make_the_same_text_are_told_apart(other: list[str]) -> None:
-    rows = [[(key, None) for key in (other if n % 2 else ["ab", "c"])] for n in range(100)]
+    rows = [[(key, None) for key in (other if n % 2 else ["ab", "c"])] for n in range(200)]
     attributes = Attributes(column(rows))
     assert [attributes.names[code] for code in attributes.codes] == [key for row in rows for key, _ in row]
     found = (attributes.locate(["c"])[0] >= 0).tolist()
-    assert found == [n % 2 == 0 for n in range(100)]
+    assert found == [n % 2 == 0 for n in range(200)]
 
 
 @given(rows)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.attributes import Attributes
-from collector.rewrite import Addition, Replacement, rewrite
+from collector.attributes import Attributes, attributes_of
+from collector.rewrite import Addition, Replacement, rewrite, with_rewritten
 from tests.processors.spans import attributes_of_spans, batch_from
 
 KEYS = st.sampled_from("abcde")
@@ -59,3 +59,27 @@ def test_long_runs_of_other_rows_stay_as_they_are(changed):
     result = rewrite(attributes, column.type, replacements=[Replacement(places, "bool_value", [True], rows * 0)])
 
     assert [{**span, "a": True} if row in changed else span for row, span in enumerate(spans)] == told(batch, result)
+
+
+@pytest.mark.parametrize("count", [3, 40, 200])
+@settings(max_examples=20, deadline=None)
+@given(spans=SPANS, data=st.data())
+def test_the_keys_of_a_rewritten_batch_are_known_as_if_they_were_told_apart_anew(count, spans, data):
+    spans = [spans[row % len(spans)] for row in range(count)]
+    batch = batch_from(*({"attributes": span} for span in spans))
+    attributes = attributes_of(batch)
+    rows = np.array(sorted(data.draw(st.sets(st.integers(0, count - 1)))), np.int64)
+    more = rows[::2]
+    key = data.draw(KEYS)
+    positions = attributes.locate([key])[0]
+    additions = [Addition("x", rows, "bool_value", [True], rows * 0), Addition("x", more, "int_value", [1], more * 0)]
+    result = with_rewritten(batch, additions=additions, dropped=positions[positions >= 0])
+
+    known, anew = attributes_of(result), Attributes(result.main.column("attributes"))
+
+    assert known.names == list(dict.fromkeys(known.names))
+    assert set(known.names) == set(anew.names)
+    assert [known.names[code] for code in known.codes] == [anew.names[code] for code in anew.codes]
+    assert known.locate(["x", *"abcde"]).tolist() == anew.locate(["x", *"abcde"]).tolist()
+    assert len(known.shapes.first) == len(anew.shapes.first)
+    assert np.array_equal(known.shapes.shape, anew.shapes.shape)
