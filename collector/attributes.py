@@ -113,6 +113,14 @@ class Attributes:
         return found
 
     @cached_property
+    def filled(self) -> npt.NDArray[np.bool_]:
+        """Whether each attribute is a text that is not empty."""
+        texts: pa.StringArray = self.members["string_value"]
+        offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+        filled: npt.NDArray[np.bool_] = offsets[1:] > offsets[:-1]
+        return filled & np.asarray(texts.is_valid()) if texts.null_count else filled
+
+    @cached_property
     def members(self) -> dict[str, pa.Array]:
         """The members of the values (`collector.schema.ANY_VALUE`), one entry per attribute, null where it is other."""
         return dict(zip(self.values.type.names, self.values.flatten(), strict=True))

@@ -127,7 +127,7 @@ def usable(source: Source, positions: Positions, step: Step) -> npt.NDArray[np.b
         case Kind.TEXT:
             word = step.word
             if word is None:
-                return _filled(source.attributes, positions)
+                return source.attributes.filled[positions]
             return source.texts.mapped(positions, lambda text: word.speaks(text) or None).choice >= 0
     return np.ones(len(positions), dtype=bool)
 
@@ -141,7 +141,7 @@ def judged(source: Source, positions: Positions, step: Step) -> tuple[npt.NDArra
         return np.ones(len(positions), dtype=bool), told
     word = step.word
     if word is None:
-        return _filled(source.attributes, positions), Reading([], np.full(len(positions), -1))
+        return source.attributes.filled[positions], Reading([], np.full(len(positions), -1))
     pairs = source.texts.mapped(positions, lambda text: (text, word(text) or text) if word.speaks(text) else None)
     alike = np.array([*(old == new for old, new in pairs.values), False], dtype=bool)
     choice = np.where(alike[pairs.choice], -1, pairs.choice)
@@ -161,19 +161,11 @@ def _numbers(source: Source, positions: Positions, step: Step) -> Reading:
 
 def _texts(source: Source, positions: Positions, step: Step) -> Reading:
     if step.word is None:
-        own, spoken = source.attributes.members["string_value"], _filled(source.attributes, positions)
+        own, spoken = source.attributes.members["string_value"], source.attributes.filled[positions]
         if step.ignored is not None:
             spoken &= ~np.asarray(pc.is_in(own.take(pa.array(positions)), value_set=step.ignored))
         return Reading(own, np.where(spoken, positions, -1))
     return source.texts.mapped(positions, step.word)
-
-
-def _filled(attributes: Attributes, positions: Positions) -> npt.NDArray[np.bool_]:
-    """Tell at which *positions* there is a text that is not empty."""
-    strings: pa.StringArray = attributes.members["string_value"]
-    offsets = np.frombuffer(strings.buffers()[1], np.int32)[strings.offset :]
-    filled: npt.NDArray[np.bool_] = offsets[positions + 1] > offsets[positions]
-    return filled & np.asarray(strings.is_valid())[positions] if strings.null_count else filled
 
 
 def _text_lists(source: Source, positions: Positions, step: Step) -> Reading:

@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 
+from collector import allocator
 from tests.bench import steps
 from tests.bench.cases import CASES, Case
 from tests.bench.measure import Result, measure
@@ -34,6 +35,7 @@ def main() -> int:
 
 def _steps(only: str, seconds: float) -> int:
     """Print what each step alone costs."""
+    allocator.economise()  # as the collector does
     _say(steps.head())
     for kind, count in steps.LINES:
         if re.search(only, f"{kind} {count}"):
