@@ -190,9 +190,9 @@ class Series:
         if last is None and len(self._series) >= self._memory.max_series:
             self.refused += 1
             return None
-        growth = growth_of(moment, last, self._reach)
         if last is not None and moment.time <= last.time:
             return None
+        growth = growth_of(moment, last, self._reach)
         noted = now
         if last is not None and last.value == moment.value and now - last.noted < self._memory.forget_after / 4:
             noted = last.noted

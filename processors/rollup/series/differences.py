@@ -63,7 +63,7 @@ class Growth(NamedTuple):
 
 
 def growth_of(moment: Moment, last: Last | None, longest: int) -> Growth | None:
-    """Return what a cumulative point adds to the *last* one, None if it is out of date or there is nothing to tell.
+    """Return what a cumulative point adds to the *last* one, which is older; None if nobody can tell.
 
     The first point adds all it says, if its series began at most *longest* nanoseconds before: what began earlier may
     have been counted and forgotten.
@@ -71,6 +71,4 @@ def growth_of(moment: Moment, last: Last | None, longest: int) -> Growth | None:
     _, start, time, value = moment
     if last is None:
         return Growth(start, time, value) if start and time - start <= longest else None
-    if time <= last.time:
-        return None
     return Growth(last.time, time, value.minus(last.value) or value)

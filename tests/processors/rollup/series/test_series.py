@@ -6,6 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.sketch import middle_of
+from processors.rollup.series.choice import ANY, SPANS, Choice, Cover
+from processors.rollup.series.ledger import Ledger
+from processors.rollup.series.readings import Source
 from tests.processors.rollup.series.told import (
     LIBRARY,
     MINUTE,
@@ -362,3 +365,17 @@ def test_the_model_stands_where_the_library_says_it():
     assert list(subject.told()) == [
         ("shop", "python", "", "anthropic", "chat", "claude-sonnet-4-5", "", "", "", "claude-sonnet-4-5")
     ]
+
+
+def test_what_is_covered_without_a_gap_is_one_time():
+    ledger = Ledger()
+    choice = Choice(ledger, 10 * MINUTE)
+    cover = Cover(Source("shop", "library"), ANY, SPANS)
+    news = [choice.cover(cover, at * MINUTE, at * MINUTE, 0.0) for at in (100, 100, 150, 105, 102, 115, 128, 140)]
+    spans = choice.covered[cover].spans
+
+    assert news == [True, False, True, True, False, True, True, True]
+    assert [first // MINUTE for first, _ in spans] == [100, 128, 140]
+    assert not choice.covers(cover, 0, 100 * MINUTE - 1)
+    assert choice.covers(cover, 124 * MINUTE, 124 * MINUTE)
+    assert not choice.covers(cover, 126 * MINUTE, 127 * MINUTE)
