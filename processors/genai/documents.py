@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -34,15 +34,28 @@ def parsed(text: str) -> Any:
 
 
 def at(value: Any, path: Sequence[str]) -> Any:
-    """Return what stands at *path* in *value*, None where nothing does; in lists a step is a number."""
+    """Return what stands at *path* in *value*, None where nothing does.
+
+    In lists a step is a number; ``NAME*`` is the sum of the numbers whose names begin with NAME.
+    """
     for step in path:
         if isinstance(value, dict):
-            value = value.get(step)
+            value = _sum(value, step[:-1]) if step.endswith("*") else value.get(step)
         elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
         else:
             return None
     return value
+
+
+def _sum(members: Mapping[str, Any], start: str) -> float | None:
+    """Return what the numbers among *members* add up to whose names begin with *start*, None where there is none."""
+    numbers = [
+        number
+        for name, number in members.items()
+        if name.startswith(start) and isinstance(number, int | float) and not isinstance(number, bool) and number >= 0
+    ]
+    return sum(numbers) if numbers else None
 
 
 def is_unicode(text: str) -> bool:

@@ -58,7 +58,8 @@ class Origin(_Row):
     """Is one place that may say an attribute's value."""
 
     key: str
-    """The older attribute; ``KEY#/a/b`` is what stands under b under a in the JSON (or Python literal) it holds."""
+    """The older attribute; ``KEY#/a/b`` is what stands under b under a in the JSON (or Python literal) it holds;
+    ``KEY#/a*`` is what the numbers add up to whose names there begin with a."""
     scope: str = ""
     """Counts only in spans of this scope (a glob)."""
     where: Mapping[str, str] = {}

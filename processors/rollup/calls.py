@@ -46,7 +46,26 @@ OTHERS = (
     "gen_ai.input.messages",
     "duration",
 )
-_PLACE = ("service.name", "telemetry.sdk.language", "deployment.environment.name", "deployment.environment")
+_PLACE = (
+    "service.name",
+    "telemetry.sdk.language",
+    "deployment.environment.name",
+    "deployment.environment",
+    "process.runtime.name",
+)
+_RUNTIMES = {
+    ".net": "dotnet",
+    ".net core": "dotnet",
+    ".net framework": "dotnet",
+    "cpython": "python",
+    "go": "go",
+    "node": "nodejs",
+    "nodejs": "nodejs",
+    "openjdk runtime environment": "java",
+    "pypy": "python",
+    "ruby": "ruby",
+}
+"""`telemetry.sdk.language` by process.runtime.name, for resources that say only this."""
 KEYS = (*TEXTS, *COUNTS, *OTHERS)
 _TIER = 4
 _STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only", "on_demand"})
@@ -98,7 +117,8 @@ class Calls:
 class Places:
     """Says where resources stand: *codes* are row numbers of *words*, shape (3, resources).
 
-    The lines are service name, language and environment: '' or ``unknown`` where a resource does not say.
+    The lines are service name, language (of the SDK, else of the runtime) and environment: '' or ``unknown`` where a
+    resource does not say.
     """
 
     words: list[str]
@@ -146,10 +166,11 @@ def places_of(batch: Batch) -> Places:
     attributes = resource_attributes_of(batch)
     if attributes.count <= _FEW:
         return _few_places(attributes)
-    words, (service, language, environment, older) = _texts(attributes, attributes.locate(_PLACE))
+    words, (service, language, environment, older, runtime) = _texts(attributes, attributes.locate(_PLACE))
     blank = np.array([not word for word in words])
-    language = np.where(blank[language], len(words), language)
-    return Places([*words, "unknown"], np.stack((service, language, np.where(blank[environment], older, environment))))
+    language = np.where(blank[language], runtime + len(words), language)
+    words += map(_language_of, words)
+    return Places(words, np.stack((service, language, np.where(blank[environment], older, environment))))
 
 
 def _few_places(attributes: Attributes) -> Places:
@@ -158,9 +179,13 @@ def _few_places(attributes: Attributes) -> Places:
     words: list[str] = []
     for start, length in zip(attributes.starts.tolist(), attributes.lengths.tolist(), strict=True):
         told = dict(zip(keys[start : start + length], texts[start : start + length], strict=True))
-        service, language, environment, older = (told.get(key) or "" for key in _PLACE)
-        words += (service, language or "unknown", environment or older)
+        service, language, environment, older, runtime = (told.get(key) or "" for key in _PLACE)
+        words += (service, language or _language_of(runtime), environment or older)
     return Places(words, np.arange(len(words)).reshape(-1, 3).T)
+
+
+def _language_of(runtime: str) -> str:
+    return _RUNTIMES.get(runtime.lower(), "unknown")
 
 
 def _texts(attributes: Attributes, positions: Numbers) -> tuple[list[str], Numbers]:

@@ -34,7 +34,7 @@ RENAMED = {
 """Scenarios whose instrumentation does not say the requested model as it was requested."""
 
 SCENARIOS = sorted(str(path.parent.relative_to(HERE)) for path in HERE.glob("*/*/truth.json"))
-RENAMED |= {name: "says only which model answered" for name in SCENARIOS if name.startswith("langfuse@")}
+RENAMED |= {name: "says only which model answered" for name in SCENARIOS if "langfuse" in name}
 
 
 def truth_of(scenario):

@@ -17,7 +17,11 @@ REPORTED_TWICE = {
     "opentelemetry-instrumentation-openai-agents@0.62.4/responses_tools__plus_openai_instr",
     "traceloop-sdk@0.62.4/anthropic_chat_cached",
     *(f"openinference-instrumentation-anthropic@3.1.0/{name}" for name in ("async_calls", "chat_basic", "thinking")),
+    *(f"@arizeai.openinference-instrumentation-anthropic(node)@0.2.8/anthropic_{name}" for name in (
+        "errors", "stream",
+    )),
     # Agents that repeat the sums of their calls.
+    "vercel-ai@7.0.173/anthropic",
     *(f"pydantic-ai@1.0.0/agent_tools__instr_v{number}" for number in (1, 2, 3)),
     *(f"pydantic-ai@1.0.0/simple__instr_v{number}" for number in (1, 2)),
     # An answer that was cut after its first instalment of usage.

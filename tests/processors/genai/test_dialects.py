@@ -81,6 +81,25 @@ CASES = {
          "gen_ai.usage.input_token_details": '{"cache_read": 3}', "gen_ai.completion": '{"messages": []}'},
         {"gen_ai.operation.name": "chat", READ: 3, "gen_ai.provider.name": "openai"},
     ),
+    "langfuse takes the kinds of input apart": (
+        "langfuse-sdk",
+        {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "gpt-4o",
+         "langfuse.observation.usage_details": '{"input": 66, "input_cached_tokens": 41, "input_audio_tokens": 2,'
+                                               ' "output": 18, "output_reasoning_tokens": 5, "total": 132}'},
+        {"gen_ai.operation.name": "chat", INPUT: 109, OUTPUT: 23, READ: 41,
+         "genai_collector.reported.input_tokens": ABSENT},
+    ),
+    "langfuse with Anthropic's names": (
+        "langfuse-sdk",
+        {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "claude-x",
+         "langfuse.observation.usage_details": '{"input": 66, "cache_read_input_tokens": 41, "output": 18}'},
+        {INPUT: 107, OUTPUT: 18, READ: 41, "genai_collector.reported.input_tokens": 66},
+    ),
+    "langfuse calls embeddings generations too": (
+        "langfuse-sdk",
+        {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "text-embedding-3-small"},
+        {"gen_ai.operation.name": "embeddings"},
+    ),
     "vercel 4 without usage": (
         "ai", vercel("ai.streamText.doStream", **{"ai.usage.promptTokens": NAN, "gen_ai.usage.input_tokens": NAN}),
         {"gen_ai.operation.name": "chat", "gen_ai.request.stream": True, "gen_ai.provider.name": "anthropic",

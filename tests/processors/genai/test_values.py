@@ -123,6 +123,19 @@ def test_steps_into_lists_are_numbers():
     assert values(['{"a": [{"b": "c"}]}', '{"a": []}'], kind="text", **{"from": ["x#/a/0/b"]})[0] == ["c", None]
 
 
+SUMS = [
+    ('{"in": 7, "in_cached": 2, "out": 1}', 9),
+    ('{"in": 7}', 7),
+    ('{"in": 7, "in_more": {"x": 5}, "in_text": "8", "in_flag": true, "in_bad": -1, "in_worse": NaN}', 7),
+    ('{"out": 1}', None),
+    ('[{"in": 1}]', None),
+]
+
+
+def test_the_end_of_a_path_may_be_the_sum_of_what_begins_so():
+    assert values([text for text, _ in SUMS], kind="count", **{"from": ["x#/in*"]})[0] == [told for _, told in SUMS]
+
+
 def test_the_host_of_a_url_may_be_looked_up():
     origin = {"key": "x", "host": True, "values": {"api.openai.com": "openai", "*.azure.com": "azure"}}
     told = ["https://api.openai.com/v1", "api.openai.com:443", "http://me.azure.com", "localhost", ""]

@@ -195,6 +195,10 @@ PLACES = [
     ({"service.name": 7, "telemetry.sdk.language": "go", "deployment.environment.name": ""}, ("", "go", "")),
     ({"deployment.environment": "old", "deployment.environment.name": "new"}, ("", "unknown", "new")),
     ({"deployment.environment": "old", "deployment.environment.name": None}, ("", "unknown", "old")),
+    ({"service.name": "r", "process.runtime.name": "nodejs"}, ("r", "nodejs", "")),
+    ({"service.name": "r", "process.runtime.name": "CPython", "telemetry.sdk.language": ""}, ("r", "python", "")),
+    ({"service.name": "r", "process.runtime.name": "CPython", "telemetry.sdk.language": "go"}, ("r", "go", "")),
+    ({"service.name": "r", "process.runtime.name": "graphite"}, ("r", "unknown", "")),
 ]
 
 
