@@ -201,8 +201,12 @@ def template(payload: str, count: int, seed: int) -> Template:
 
 
 def requests(payload: str, count: int, seed: int) -> Iterator[bytes]:
-    """Yield requests without end, no two alike, made from enough templates that services and users vary."""
-    templates = [template(payload, count, seed * 1000 + n) for n in range(max(8, 64 // count))]
+    """Yield requests without end, no two alike, made from enough templates that services and users vary.
+
+    Each template of metrics is another process with series of its own; few of them report to one collector.
+    """
+    fewest = 1 if SIGNALS[payload] is Signal.METRICS else 8
+    templates = [template(payload, count, seed * 1000 + n) for n in range(max(fewest, 64 // count))]
     while True:
         for one in templates:
             yield one.fresh()
