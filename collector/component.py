@@ -111,8 +111,8 @@ class Host:
 
     @property
     def log(self) -> Any:
-        """A logger whose lines carry the component's id."""
-        return structlog.get_logger().bind(component=self.id)
+        """A logger whose lines carry the component's id; it is configured when the first of them is written."""
+        return structlog.get_logger(component=self.id)
 
 
 class Component(ABC):  # noqa: B024 - the kinds below have the verbs

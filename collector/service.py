@@ -26,6 +26,7 @@ from collector.outbox import Outbox
 from collector.outlet import Direct, Outlet
 from collector.pipeline import Group, Pipeline, fan_out, remembering_last
 from collector.telemetry import Metrics
+from collector.web.endpoint import cannot_listen
 
 SHUTDOWN_SECONDS = 20.0
 """How long the outboxes may deliver after the receivers stopped; what remains stays on disk."""
@@ -111,23 +112,24 @@ class Service:
 
     def start(self) -> None:
         """Start everything, or stop what was started and raise `StartError`."""
-        self._start("telemetry", self._start_metrics, lambda: None)
+        self._start("telemetry", "", self._start_metrics, lambda: None)
         for id_, extension in self.extensions.items():
-            self._start(f"extension {id_}", extension.start, extension.stop)
+            self._start("extension", id_, extension.start, extension.stop)
         for id_, outlet in self.outlets.items():
-            self._start(f"exporter {id_}", outlet.start, self._draining(outlet))
+            self._start("exporter", id_, outlet.start, self._draining(outlet))
         for processor in dict.fromkeys(one for pipeline in self.pipelines.values() for one in pipeline.processors):
-            self._start(f"processor {processor.host.id}", processor.start, processor.stop)
+            self._start("processor", processor.host.id, processor.start, processor.stop)
         for id_, receiver in self.receivers.items():
-            self._start(f"receiver {id_}", receiver.start, receiver.stop)
+            self._start("receiver", id_, receiver.start, receiver.stop)
 
-    def _start(self, name: str, start: Callable[[], None], stop: Callable[[], None]) -> None:
+    def _start(self, kind: str, id_: str, start: Callable[[], None], stop: Callable[[], None]) -> None:
         self._stops.append(stop)
         try:
             start()
         except Exception as error:
             self.stop()
-            raise StartError(f"{name} cannot start: {error}") from error
+            reason = str(error).removeprefix(f"{id_}: ")
+            raise StartError(f"{f'{kind} {id_}'.rstrip()} cannot start: {reason}") from error
 
     def _draining(self, outlet: Outlet) -> Callable[[], None]:
         return lambda: outlet.stop(max(0.0, self._deadline - monotonic()))
@@ -169,7 +171,10 @@ class Service:
         if telemetry.level == "none":
             return
         host, _, port = telemetry.address.rpartition(":")
-        server, thread = start_http_server(int(port), host, self.metrics.registry)
+        try:
+            server, thread = start_http_server(int(port), host, self.metrics.registry)
+        except OSError as error:
+            raise cannot_listen("service::telemetry::metrics::address", telemetry.address, error) from error
 
         def stop() -> None:
             server.shutdown()

@@ -135,7 +135,7 @@ class ClickhouseExporter(Exporter):
         return schema.Tables(*lifetimes, config.ngram_indexes, config.cluster)
 
     def start(self) -> None:
-        """Open the embedded ClickHouse, and look at tables that are not ours.
+        """Open ClickHouse and make its tables, or look at those that are not ours.
 
         A server may be down: data waits for it, and what is wrong with its tables is told when it can be.
         """
@@ -144,13 +144,12 @@ class ClickhouseExporter(Exporter):
                 self._connection = self.connect()
             except UnusableError as error:
                 raise ConfigError([Problem(self.host.id, "dsn", str(error))]) from error
-        if self.attaches:
-            try:
-                self._ready()
-            except UnsuitableError as error:
-                raise ConfigError([Problem(self.host.id, "schema", str(error))]) from error
-            except Retryable as error:
-                self.host.log.warning("ClickHouse cannot be reached yet, data will wait", error=str(error))
+        try:
+            self._ready()
+        except UnsuitableError as error:
+            raise ConfigError([Problem(self.host.id, "schema", str(error))]) from error
+        except Retryable as error:
+            self.host.log.warning("ClickHouse cannot be reached yet, data will wait", error=str(error))
 
     def stop(self) -> None:
         """Let go of ClickHouse."""

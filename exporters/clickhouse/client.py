@@ -133,14 +133,15 @@ class Embedded(Connection):
                 "needs the embedded ClickHouse; install it with `pip install 'genai-collector[embedded]'`"
             )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds prompts
+        # Asked first, as chDB's own word about it goes past every log to standard error.
+        if str(folder) not in _OPENED and _is_locked(folder / "status"):
+            raise UnusableError(
+                f"{folder} is used by another process, and chDB allows one; stop that process or name another folder"
+                " in the dsn; queries are answered by the extension clickhouse_http of the process that runs"
+            )
         try:
             client = clickhouse_connect.get_client(interface="chdb", path=str(folder), show_clickhouse_errors="scrub")
         except ClickHouseError as error:
-            if _is_locked(folder / "status"):
-                raise UnusableError(
-                    f"{folder} is used by another process, and chDB allows one;"
-                    " stop that process, or name another folder in the dsn"
-                ) from error
             raise UnusableError(f"{folder} cannot be opened: {error}") from error
         super().__init__(f"chdb {folder}", client)
         self._folder = str(folder)

@@ -46,7 +46,8 @@ class GrpcServer:
                 self.port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             self.stop(0)
-            raise cannot_listen(f"{self._where}: protocols.grpc.endpoint", self._config.endpoint, error) from error
+            reason = str(error).partition("; set GRPC_VERBOSITY")[0]
+            raise cannot_listen(f"{self._where}: protocols.grpc.endpoint", self._config.endpoint, reason) from error
         self._server.start()
 
     def stop(self, grace: float) -> None:
