@@ -18,12 +18,19 @@ from exporters.clickhouse.report import report_card
 from exporters.clickhouse.reprice import Change
 from exporters.clickhouse.reprice import reprice as priced_anew
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
 
 
 @click.command()
-@click.option("--from", "start", type=click.DateTime(_FORMATS), required=True, help="First moment, UTC.")
-@click.option("--to", "end", type=click.DateTime(_FORMATS), help="The moment after the last, UTC; default is now.")
+@click.option(
+    "--from",
+    "start",
+    type=_TIME,
+    metavar="TIME",
+    required=True,
+    help="First moment, UTC: 2026-11-21 or 2026-11-21T08:00.",
+)
+@click.option("--to", "end", type=_TIME, metavar="TIME", help="The moment after the last, UTC; default is now.")
 @click.option(
     "--prices",
     "files",
@@ -52,8 +59,14 @@ def reprice(
 
 
 @click.command()
-@click.option("--from", "start", type=click.DateTime(_FORMATS), help="First moment, UTC; default is a day before --to.")
-@click.option("--to", "end", type=click.DateTime(_FORMATS), help="The moment after the last, UTC; default is now.")
+@click.option(
+    "--from",
+    "start",
+    type=_TIME,
+    metavar="TIME",
+    help="First moment, UTC: 2026-11-21 or 2026-11-21T08:00; default is a day before --to.",
+)
+@click.option("--to", "end", type=_TIME, metavar="TIME", help="The moment after the last, UTC; default is now.")
 @configured
 def report(configuration: Configuration, start: datetime | None, end: datetime | None) -> None:
     """Print what is missing or suspicious in what each service and library reports, and what to do about it."""

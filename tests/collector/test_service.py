@@ -1,10 +1,14 @@
 """The running whole: what starts first, what stops first, and what a failing start leaves behind."""
 
+import json
+import socket
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
+import structlog
 
 from collector.batch import Batch, Signal
 from collector.component import (
@@ -19,7 +23,7 @@ from collector.component import (
 )
 from collector.config import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
 from collector.errors import Permanent, Retryable
-from collector.service import Service, StartError
+from collector.service import Service, StartError, configure_logging
 from tests.batches import names_of, spans
 
 
@@ -183,6 +187,30 @@ def test_a_component_that_cannot_start_is_named_and_the_others_are_stopped():
         service.start()
 
     assert Noted.events == ["stop out"]
+
+
+def test_a_taken_port_of_its_own_metrics_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        telemetry = TelemetryConfig.model_validate({"metrics": {"address": address}})
+        service = Service(replace(configuration({"traces": ([], ["out"])}), telemetry=telemetry))
+
+        with pytest.raises(
+            StartError, match=f"^telemetry cannot start: .*address: cannot listen on {address}: .*; stop"
+        ):
+            service.start()
+
+
+def test_loggers_made_before_logging_is_configured_follow_the_configuration(capsys):
+    log = Host("out/1").log
+    try:
+        configure_logging(TelemetryConfig.model_validate({"logs": {"encoding": "json"}}))
+        log.warning("late")
+    finally:
+        structlog.reset_defaults()
+
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["component"], line["level"]) == ("late", "out/1", "warning")
 
 
 def test_a_signal_that_no_pipeline_takes_is_refused_for_good():

@@ -1,5 +1,6 @@
 """The receiver as a whole, with OpenTelemetry's own exporters as its clients."""
 
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -191,7 +192,7 @@ def test_both_doors_name_the_same_request_alike() -> None:
     assert len({batch.id for batch in pipeline.batches}) == 1
 
 
-def test_stop_lets_running_requests_finish_and_frees_the_ports() -> None:
+def test_stop_lets_running_requests_finish() -> None:
     running, go_on, answers = threading.Semaphore(0), threading.Event(), []
 
     def behave(_batch: Batch) -> None:
@@ -200,7 +201,6 @@ def test_stop_lets_running_requests_finish_and_frees_the_ports() -> None:
 
     pipeline = Pipeline(behave)
     with receiving(pipeline) as receiver:
-        ports = {"grpc": f"localhost:{receiver.grpc_port}", "http": f"localhost:{receiver.http_port}"}
 
         def send(client: Client) -> None:
             with closing_exporter(client(receiver)) as exporter:
@@ -220,9 +220,21 @@ def test_stop_lets_running_requests_finish_and_frees_the_ports() -> None:
             sender.join()
     assert answers == [SpanExportResult.SUCCESS] * 2
     assert len(pipeline.batches) == 2
-    again = {name: {"endpoint": endpoint} for name, endpoint in ports.items()}
-    with receiving(Pipeline(), grpc=again["grpc"], http=again["http"]):
-        pass
+
+
+def test_stop_frees_the_ports() -> None:
+    own = "127.43.18.1"  # no other test connects from here, so that none can be given a port that was freed
+    with socket.create_server((own, 0)) as one, socket.create_server((own, 0)) as two:
+        ports = [one.getsockname()[1], two.getsockname()[1]]
+    grpc_options, http_options = ({"endpoint": f"{own}:{port}"} for port in ports)
+    for _ in range(2):
+        with receiving(pipeline := Pipeline(), grpc=grpc_options, http=http_options):
+            client = HTTPConnection(own, ports[1], timeout=20)
+            body = request("a").SerializeToString()
+            client.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+            assert client.getresponse().status == 200
+        client.close()
+        assert len(pipeline.batches) == 1
 
 
 def test_stop_does_not_wait_for_a_pipeline_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
