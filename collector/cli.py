@@ -47,7 +47,7 @@ class _Commands(click.Group):
         except (Retryable, Permanent) as error:
             click.echo(f"{_COMMAND}: {error}", err=True)
             context.exit(_FAILED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
             if context.find_root().meta.get("with_stack"):

@@ -203,3 +203,12 @@ def test_as_a_process(site, tmp_path):
     assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
     assert wrong.returncode == 2
     assert wrong.stderr == f"lost.yaml: no such file: lost.yaml; paths start from {tmp_path}\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_bug():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "collector", "components"], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+
+    assert done.stderr == b""
