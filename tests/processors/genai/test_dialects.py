@@ -81,6 +81,13 @@ CASES = {
          "gen_ai.usage.input_token_details": '{"cache_read": 3}', "gen_ai.completion": '{"messages": []}'},
         {"gen_ai.operation.name": "chat", READ: 3, "gen_ai.provider.name": "openai"},
     ),
+    "langsmith tells cache writes by how long they are kept": (
+        "langsmith",
+        {"langsmith.span.kind": "llm", "gen_ai.request.model": "claude-x", INPUT: 179,
+         "gen_ai.usage.input_token_details": '{"ephemeral_5m_input_tokens": 30, "ephemeral_1hr_input_tokens": 7,'
+                                             ' "cache_creation": 0, "cache_read": 41}'},
+        {INPUT: 179, READ: 41, WRITE: 37, "genai_collector.usage.cache_write_1h.input_tokens": 7},
+    ),
     "langfuse takes the kinds of input apart": (
         "langfuse-sdk",
         {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "gpt-4o",
