@@ -8,14 +8,13 @@ from threading import Lock
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from collector.batch import Batch, Signal
+from collector.batch import UNITS, Batch, Signal
 from collector.component import ComponentConfig, Host, Processor
 from collector.errors import Retryable
 from collector.process import memory_bytes, resident_bytes
 from collector.units import Duration
 
 _MIB = 1024 * 1024
-_ITEMS = {Signal.TRACES: "spans", Signal.METRICS: "metric_points", Signal.LOGS: "log_records"}
 
 
 class MemoryLimiterConfig(ComponentConfig):
@@ -82,10 +81,9 @@ class MemoryLimiterProcessor(Processor):
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return the batch, or raise `Retryable`."""
         held = self._look()
-        items = _ITEMS.get(batch.signal)
         refused = self._hard is not None and held > self._soft
-        if items is not None:
-            name = f"otelcol_processor_memory_limiter_{'refused' if refused else 'accepted'}_{items}"
+        if batch.signal is not Signal.ROLLUPS:
+            name = f"otelcol_processor_memory_limiter_{'refused' if refused else 'accepted'}_{UNITS[batch.signal]}"
             self.host.metrics.count(name, batch.rows, processor=self.host.id)
         if refused:
             raise Retryable(

@@ -113,6 +113,13 @@ def own(folder: Path, text: str) -> PriceBook:
     return PriceBook(read_own(path))
 
 
+def test_a_model_named_with_its_own_provider_is_that_model():
+    book = PriceBook()
+
+    assert book.price("openai", ("openai/gpt-4o",), "", DAY) == book.price("openai", ("gpt-4o",), "", DAY)
+    assert book.price("openai", ("qwen/gpt-4o",), "", DAY) is None
+
+
 def test_own_prices_lie_over_the_shipped_ones(tmp_path):
     book = own(
         tmp_path,
