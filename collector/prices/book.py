@@ -73,7 +73,7 @@ class PriceBook:
         *models* are names of the same model, the best first; *tier* is the service tier ('' the standard one): where
         a model has no price for it, the standard one holds.
         """
-        for model in dict.fromkeys(name for model in models for name in (model, model.removeprefix(f"{provider}/"))):
+        for model in dict.fromkeys(one for name in models for one in (name, name.removeprefix(f"{provider}/"))):
             found = self._listed(provider.lower(), model.lower(), tier.lower(), day)
             own = [one for one in self._own if one.applies(provider, model, tier, day)]
             if own:
