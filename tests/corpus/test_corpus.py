@@ -29,6 +29,7 @@ RENAMED = {
     "opentelemetry-instrumentation-openai-agents@0.62.4/responses_tools": "says only which model answered",
     "openinference-instrumentation-openai-agents@2.6.0/errors": "does not say the model of a response that failed",
     "openinference-instrumentation-openai-agents@2.6.0/responses_tools": "says only which model answered",
+    "openinference-instrumentation-bedrock@0.1.61/invoke_model_cache": "says only which model answered",
     "openlit@1.32.0/embeddings": "does not say the model of an embedding that failed",
 }
 """Scenarios whose instrumentation does not say the requested model as it was requested."""
