@@ -50,6 +50,14 @@ CASES = {
          "gen_ai.request.stream": True,
          "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"Hi"}]}]'},
     ),
+    "logfire announces a call": (
+        "logfire.openai",
+        {"logfire.span_type": "pending_span", "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"},
+        {"gen_ai.operation.name": "pending"},
+    ),
+    "logfire announces other spans": (
+        "logfire", {"logfire.span_type": "pending_span", "http.route": "/"}, {"gen_ai.operation.name": ABSENT},
+    ),
     "logfire counts Anthropic's cache in": (
         "logfire.anthropic",
         {"gen_ai.request.model": "claude-x", "gen_ai.system": "anthropic", "gen_ai.operation.name": "chat", INPUT: 2000,
