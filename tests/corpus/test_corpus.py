@@ -24,7 +24,6 @@ NUMBERS = ("calls", "errors", "input_tokens", "output_tokens", "cache_read_token
 RENAMED = {
     "opentelemetry-instrumentation-openai@0.45.6/openrouter": "takes the vendor off the model's name",
     "opentelemetry-instrumentation-openai@0.62.4/openrouter": "takes the vendor off the model's name",
-    "opentelemetry-instrumentation-openai@0.62.4/mixed_200": "takes the vendor off the model's name",
     "opentelemetry-instrumentation-openai-agents@0.62.4/handoff": "says only which model answered",
     "opentelemetry-instrumentation-openai-agents@0.62.4/responses_tools": "says only which model answered",
     "openinference-instrumentation-openai-agents@2.6.0/errors": "does not say the model of a response that failed",
