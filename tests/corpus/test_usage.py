@@ -16,6 +16,7 @@ REPORTED_TWICE = {
     *(f"opentelemetry-instrumentation-genai-langchain@1.3b0/{name}" for name in ("anthropic_cached", "mixed")),
     "opentelemetry-instrumentation-openai-agents@0.62.4/responses_tools__plus_openai_instr",
     "traceloop-sdk@0.62.4/anthropic_chat_cached",
+    "openinference-instrumentation-openai@0.1.66+opentelemetry-instrumentation-openai@0.62.4/one_client",
     *(f"openinference-instrumentation-anthropic@3.1.0/{name}" for name in ("async_calls", "chat_basic", "thinking")),
     *(f"@arizeai.openinference-instrumentation-anthropic(node)@0.2.8/anthropic_{name}" for name in (
         "errors", "stream",
