@@ -154,7 +154,8 @@ class Editor:
         if own is not None and "role" not in value and action == "drop":
             return DROPPED
         if own == _OTHER or not (own or "role" in value or _CONTAINERS & value.keys()):
-            return self._payload(value, action)
+            counts = _counts_in(value) if action in {"mask", "drop"} else None
+            return self._payload(value, action) if counts is None else counts
         made = {key: self._under(key, under, (role, kind, action)) for key, under in value.items()}
         return {key: each for key, each in made.items() if each is not DROPPED}
 
@@ -284,6 +285,22 @@ def _each_text(value: Any, new: Callable[[str], str]) -> Any:
         case dict():
             return {key: _each_text(item, new) for key, item in value.items()}
     return value
+
+
+def _counts_in(value: Any) -> Any:
+    """Return what of a value leads to counts of usage, and these; None where there are none."""
+    match value:
+        case list():
+            found = [_counts_in(item) for item in value]
+            return found if any(each is not None for each in found) else None
+        case dict():
+            told = {
+                key: _each_text(under, lambda _: "****") if key in _USAGE else _counts_in(under)
+                for key, under in value.items()
+            }
+            told = {key: under for key, under in told.items() if under is not None}
+            return told or None
+    return None
 
 
 def _dumped(value: Any) -> str:

@@ -185,3 +185,12 @@ def test_mistakes_are_told():
     for config in ({"blocked_values": ["("]}, {"messages": {"roles": {"user": "hide"}}}, {"messages": {"part": {}}}):
         with pytest.raises(ValidationError):
             RedactionProcessor.Config.model_validate(config)
+
+
+@pytest.mark.parametrize("action", ["mask", "drop"])
+def test_counts_inside_what_nobody_knows_stay(action):
+    usage = {"input_tokens": 7, "details": {"cache": 3}, "tier": "****"}
+    said = {"generations": [[{"text": "a secret"}], [{"message": {"says": "it", "usage_metadata": usage}}]], "a": "b"}
+    told = redacted({"output.value": json.dumps(said)}, messages={"default": action})
+
+    assert json.loads(told["output.value"]) == {"generations": [None, [{"message": {"usage_metadata": usage}}]]}
