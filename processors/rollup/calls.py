@@ -169,7 +169,7 @@ def places_of(batch: Batch) -> Places:
     words, (service, language, environment, older, runtime) = _texts(attributes, attributes.locate(_PLACE))
     blank = np.array([not word for word in words])
     language = np.where(blank[language], runtime + len(words), language)
-    words += map(_language_of, words)
+    words += [_language_of(word) for word in words]
     return Places(words, np.stack((service, language, np.where(blank[environment], older, environment))))
 
 
