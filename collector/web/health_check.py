@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
-from threading import Thread
 from typing import ClassVar
 
-from collector.component import ComponentConfig, Extension, Host
-from collector.web.endpoint import Endpoint, cannot_listen, resolve
-
-_WAKE = 0.1  # seconds after which the serving thread looks for the end
+from collector.component import ComponentConfig, Host
+from collector.web.endpoint import Endpoint, resolve
+from collector.web.listening import ListeningExtension
 
 
 class HealthCheckConfig(ComponentConfig):
@@ -23,34 +21,14 @@ class HealthCheckConfig(ComponentConfig):
     """The path that answers 200 while the collector runs."""
 
 
-class HealthCheckExtension(Extension):
+class HealthCheckExtension(ListeningExtension):
     """Serves ``{"status": "Server available", "upSince": ..., "uptime": ...}``, as the OpenTelemetry Collector does."""
 
     Config: ClassVar[type[ComponentConfig]] = HealthCheckConfig
 
-    def __init__(self, config: HealthCheckConfig, host: Host) -> None:
-        super().__init__(config, host)
-        self._server: _Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on; 0 before `start`."""
-        return 0 if self._server is None else int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Listen, or raise OSError when the address is taken."""
-        try:
-            self._server = _Server(self.config, self.host)
-        except OSError as error:
-            raise cannot_listen(f"{self.host.id}: endpoint", self.config.endpoint, error) from error
-        Thread(target=self._server.serve_forever, args=(_WAKE,), name=self.host.id, daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+    def serve(self) -> "_Server":
+        """Return the server, listening."""
+        return _Server(self.config, self.host)
 
 
 class _Server(ThreadingMixIn, TCPServer):

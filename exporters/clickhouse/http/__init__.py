@@ -3,20 +3,20 @@
 import hmac
 from http.server import ThreadingHTTPServer
 from ipaddress import ip_address
-from threading import BoundedSemaphore, Thread
+from threading import BoundedSemaphore
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, PositiveInt, model_validator
 
-from collector.component import ComponentConfig, Extension, Host
+from collector.component import ComponentConfig
 from collector.units import Duration, Secret
-from collector.web.endpoint import Endpoint, cannot_listen, resolve, split
+from collector.web.endpoint import Endpoint, resolve, split
+from collector.web.listening import ListeningExtension
 from exporters.clickhouse.client import query_connection
 from exporters.clickhouse.http.guard import Guard, Limits
 from exporters.clickhouse.http.handler import Answer, ClickhouseHandler, Question, RefusedError
 
-_WAKE = 0.1  # seconds after which the serving thread looks for the end
 _PATIENCE = 5.0  # seconds that a query waits for others to end
 
 
@@ -51,34 +51,14 @@ class ClickhouseHttpConfig(ComponentConfig):
         return self
 
 
-class ClickhouseHttpExtension(Extension):
+class ClickhouseHttpExtension(ListeningExtension):
     """Answers queries on the embedded ClickHouse over its HTTP interface; nothing can be changed through it."""
 
     Config: ClassVar[type[ComponentConfig]] = ClickhouseHttpConfig
 
-    def __init__(self, config: ClickhouseHttpConfig, host: Host) -> None:
-        super().__init__(config, host)
-        self._server: _Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on; 0 before `start`."""
-        return 0 if self._server is None else int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Listen, or raise OSError when the address is taken."""
-        try:
-            self._server = _Server(self.config)
-        except OSError as error:
-            raise cannot_listen(f"{self.host.id}: endpoint", self.config.endpoint, error) from error
-        Thread(target=self._server.serve_forever, args=(_WAKE,), name=self.host.id, daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+    def serve(self) -> "_Server":
+        """Return the server, listening."""
+        return _Server(self.config)
 
 
 class _Server(ThreadingHTTPServer):
