@@ -21,8 +21,14 @@ from exporters.clickhouse.event_names import with_event_names
 from exporters.clickhouse.insert import Insert
 from exporters.clickhouse.ksuid import record_ids
 from exporters.clickhouse.record_tags import record_keys_inserts, record_values_insert
-from exporters.clickhouse.resources import bucket_seconds, resource_insert, resources_of, scopes_of
-from exporters.clickhouse.typed_attributes import distinct_texts, map_column, typed_attributes_of
+from exporters.clickhouse.resources import (
+    bucket_seconds,
+    resource_columns,
+    resource_insert,
+    resources_of,
+    scopes_of,
+)
+from exporters.clickhouse.typed_attributes import attribute_maps, distinct_texts
 
 _SECOND = np.uint64(10**9)
 _LARGEST_SEVERITY = 255  # UInt8
@@ -93,13 +99,10 @@ def _content_columns(batch: Batch) -> dict[str, pa.Array]:
 
 
 def _attribute_columns(batch: Batch) -> dict[str, pa.Array]:
-    attributes, resources, scopes = typed_attributes_of(batch), resources_of(batch), scopes_of(batch)
+    scopes = scopes_of(batch)
     return {
-        "attributes_string": map_column(attributes.strings, attributes.names, batch.rows),
-        "attributes_number": map_column(attributes.numbers, attributes.names, batch.rows),
-        "attributes_bool": map_column(attributes.booleans, attributes.names, batch.rows),
-        "resources_string": map_rows([one.strings for one in resources.distinct], resources.numbers),
-        "resource": coded(resources.numbers, [one.json for one in resources.distinct]),
+        **attribute_maps(batch),
+        **resource_columns(batch),
         "scope_name": coded(scopes.numbers, [one.name for one in scopes.distinct]),
         "scope_version": coded(scopes.numbers, [one.version for one in scopes.distinct]),
         "scope_string": map_rows([one.attributes for one in scopes.distinct], scopes.numbers),

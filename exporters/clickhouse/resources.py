@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, resource_attributes_of
 from collector.batch import Batch, Signal
-from exporters.clickhouse.columns import Ints, compact
+from exporters.clickhouse.columns import Ints, coded, compact, map_rows
 from exporters.clickhouse.distinct import distinct_attributes, distinct_pairs
 from exporters.clickhouse.fingerprint import resource_fingerprint
 from exporters.clickhouse.insert import Insert
@@ -95,6 +95,15 @@ def scopes_of(batch: Batch) -> Scopes:
 def bucket_seconds(nanoseconds: npt.NDArray[Any]) -> Ints:
     """Return the half hour of each time, in Unix seconds."""
     return (nanoseconds // (_BUCKET_SECONDS * 10**9)).astype(np.int64) * _BUCKET_SECONDS
+
+
+def resource_columns(batch: Batch) -> dict[str, pa.Array]:
+    """Return the columns of SigNoz's tables that hold the resource of each of the batch's items."""
+    resources = resources_of(batch)
+    return {
+        "resources_string": map_rows([one.strings for one in resources.distinct], resources.numbers),
+        "resource": coded(resources.numbers, [one.json for one in resources.distinct]),
+    }
 
 
 def resource_insert(batch: Batch, table: str, buckets: Ints) -> Insert:

@@ -13,14 +13,20 @@ import pyarrow.compute as pc
 
 from collector.batch import Batch
 from exporters.clickhouse.calculated import calculated_columns
-from exporters.clickhouse.columns import Ints, coded, hex_ids, map_rows, timestamps
+from exporters.clickhouse.columns import Ints, coded, hex_ids, timestamps
 from exporters.clickhouse.events import events_column, links_column
 from exporters.clickhouse.exceptions import exceptions_insert
 from exporters.clickhouse.insert import Insert
 from exporters.clickhouse.kinds import KINDS, STATUS_CODES, kinds_of, status_codes_of
-from exporters.clickhouse.resources import bucket_seconds, resource_insert, resources_of, scopes_of
+from exporters.clickhouse.resources import (
+    bucket_seconds,
+    resource_columns,
+    resource_insert,
+    resources_of,
+    scopes_of,
+)
 from exporters.clickhouse.span_tags import keys_insert, span_values_insert
-from exporters.clickhouse.typed_attributes import map_column, typed_attributes_of
+from exporters.clickhouse.typed_attributes import attribute_maps
 
 _FLAGS_KNOW_REMOTE = 0x100
 _FLAGS_REMOTE = 0x200
@@ -92,13 +98,10 @@ def _kind_columns(batch: Batch) -> dict[str, pa.Array]:
 
 
 def _attribute_columns(batch: Batch) -> dict[str, pa.Array]:
-    attributes, resources, scopes = typed_attributes_of(batch), resources_of(batch), scopes_of(batch)
+    scopes = scopes_of(batch)
     return {
-        "attributes_string": map_column(attributes.strings, attributes.names, batch.rows),
-        "attributes_number": map_column(attributes.numbers, attributes.names, batch.rows),
-        "attributes_bool": map_column(attributes.booleans, attributes.names, batch.rows),
-        "resources_string": map_rows([one.strings for one in resources.distinct], resources.numbers),
-        "resource": coded(resources.numbers, [one.json for one in resources.distinct]),
+        **attribute_maps(batch),
+        **resource_columns(batch),
         "scope": coded(scopes.numbers, [one.json for one in scopes.distinct]),
     }
 

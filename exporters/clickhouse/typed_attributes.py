@@ -63,7 +63,17 @@ def typed_attributes_of(batch: Batch) -> TypedAttributes:
     return batch.memo(_typed_attributes)
 
 
-def map_column(entries: Entries, names: list[str], rows: int) -> pa.MapArray:
+def attribute_maps(batch: Batch) -> dict[str, pa.MapArray]:
+    """Return the columns of SigNoz's tables that hold the attributes of the batch's items, by type."""
+    attributes = typed_attributes_of(batch)
+    return {
+        "attributes_string": _map_column(attributes.strings, attributes.names, batch.rows),
+        "attributes_number": _map_column(attributes.numbers, attributes.names, batch.rows),
+        "attributes_bool": _map_column(attributes.booleans, attributes.names, batch.rows),
+    }
+
+
+def _map_column(entries: Entries, names: list[str], rows: int) -> pa.MapArray:
     """Return the map column of a table with as many *rows* that holds these entries."""
     offsets = offsets_of(np.bincount(entries.rows, minlength=rows))
     keys = pa.DictionaryArray.from_arrays(pa.array(entries.codes, pa.int32()), pa.array(names, pa.string()))
