@@ -19,6 +19,7 @@ from exporters.clickhouse.reprice import Change
 from exporters.clickhouse.reprice import reprice as priced_anew
 
 _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
+_until = click.option("--to", "end", type=_TIME, metavar="TIME", help="The moment after the last, UTC; default is now.")
 
 
 @click.command()
@@ -30,7 +31,7 @@ _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%
     required=True,
     help="First moment, UTC: 2026-11-21 or 2026-11-21T08:00.",
 )
-@click.option("--to", "end", type=_TIME, metavar="TIME", help="The moment after the last, UTC; default is now.")
+@_until
 @click.option(
     "--prices",
     "files",
@@ -66,7 +67,7 @@ def reprice(
     metavar="TIME",
     help="First moment, UTC: 2026-11-21 or 2026-11-21T08:00; default is a day before --to.",
 )
-@click.option("--to", "end", type=_TIME, metavar="TIME", help="The moment after the last, UTC; default is now.")
+@_until
 @configured
 def report(configuration: Configuration, start: datetime | None, end: datetime | None) -> None:
     """Print what is missing or suspicious in what each service and library reports, and what to do about it."""
