@@ -16,6 +16,7 @@ from collector.errors import ConfigError, Problem
 from collector.prices import PriceBook, Quantities, Rates, nanodollars, read_own
 from collector.prices.book import Price
 from collector.prices.own import PricesError
+from collector.prices.tiers import is_standard
 from collector.rewrite import Addition, with_rewritten
 
 COST = "genai_collector.cost.nano_usd"
@@ -24,7 +25,6 @@ REPORTED = "genai_collector.reported.cost_usd"
 _OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
 _TEXTS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model")
 _TIERS = ("openai.response.service_tier", "gen_ai.response.service_tier", "openai.request.service_tier")
-_STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
 _COUNTS = (
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.cache_read.input_tokens",
@@ -183,7 +183,7 @@ def _numbered(lines: Numbers) -> Numbers:
 def _price(book: PriceBook, words: Sequence[str], day: int) -> Price | None:
     provider, asked, answered, tier = words
     models = tuple(dict.fromkeys(word for word in (answered, asked) if word))
-    named = tier if tier.lower() not in _STANDARD_TIERS else ""
+    named = "" if is_standard(tier) else tier
     return book.price(provider, models, named, strftime("%Y-%m-%d", gmtime(day * 86_400)))
 
 

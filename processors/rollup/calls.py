@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, attributes_of, resource_attributes_of
 from collector.batch import Batch
+from collector.prices.tiers import is_standard
 from processors.rollup.errors import CallTable
 
 OPERATION = "gen_ai.operation.name"
@@ -68,7 +69,6 @@ _RUNTIMES = {
 """`telemetry.sdk.language` by process.runtime.name, for resources that say only this."""
 KEYS = (*TEXTS, *COUNTS, *OTHERS)
 _TIER = 4
-_STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only", "on_demand"})
 _ASKED_TIER, _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS, _CALL, _OWN_ERROR, *_IDENTITY = range(
     len(KEYS) - len(OTHERS), len(KEYS)
 )
@@ -197,7 +197,7 @@ def _texts(attributes: Attributes, positions: Numbers) -> tuple[list[str], Numbe
 
 def _with_tiers(words: list[str], texts: Numbers) -> tuple[list[str], Numbers]:
     """Return the texts with '' for every name of the standard service tier."""
-    standard = np.array([word.lower() in _STANDARD_TIERS for word in words], dtype=bool)
+    standard = np.array([word != "" and is_standard(word) for word in words], dtype=bool)
     if not standard.any():
         return words, texts
     texts = texts.copy()

@@ -1,0 +1,8 @@
+"""The service tiers that calls name: many words mean the standard one."""
+
+_STANDARD = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
+
+
+def is_standard(tier: str) -> bool:
+    """Tell whether *tier* is a word for the standard service tier, which has no name of its own."""
+    return tier.lower() in _STANDARD
