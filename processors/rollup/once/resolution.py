@@ -66,9 +66,9 @@ class Resolution:
         if not rows:
             return []
         rows = {row for row in rows if self._ledger.alive(row)}
+        rows |= self._earlier(rows)
         reports = self._touched({leaf for row in rows if (leaf := self._leaf_of(row)) is not None})
-        reports |= self._touched({leaf for row in self._earlier(rows) if (leaf := self._leaf_of(row)) is not None})
-        rows |= {row for report in reports.values() for row in report.rows} | self._earlier(rows)
+        rows |= {row for report in reports.values() for row in report.rows}
         anchors = self._cluster(reports)
         for row in rows - anchors.keys():
             self.overlaps.replace(row, None)
@@ -212,8 +212,8 @@ class Resolution:
         old = self.record(row) if state in (ITSELF, MERGED) else None
         new = record_of(call) if call else None
         fresh = NOTHING if call is None else (ITSELF if call.rows == (row,) else MERGED)
-        if fresh == MERGED and call:
-            self.counted.put(row, Counted(record_of(call), call.rows))
+        if fresh == MERGED and call and new:
+            self.counted.put(row, Counted(new, call.rows))
         else:
             self.counted.drop(row)
         if by is None:
