@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.rollup.once.facts import CLASS, KEY, RESPONSE, TRACE, VIEW, Facts
-from processors.rollup.once.ledger import ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE, Ledger, Table
+from processors.rollup.once.ledger import ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE, Ledger, Table, forget_members
 from processors.rollup.once.notes import Note, State
 from processors.rollup.once.overlaps import Rivals
 from processors.rollup.once.resolution import Change, Counted, Resolution
@@ -121,12 +121,7 @@ class Once:
         callers = self._resolution.callers
         for key in [key for key, row in callers.items() if row < gone.stop]:
             del callers[key]
-        for key, views in list(self._views.items()):
-            kept = tuple(row for row in views if row >= gone.stop)
-            if kept:
-                self._views[key] = kept
-            else:
-                del self._views[key]
+        forget_members(self._views, list(self._views), range(gone.stop))
         if not self._views:
             callers.clear()
 

@@ -8,7 +8,7 @@ Whatever changes in a batch goes through `Table` and `Ledger.write`, so that `ro
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -205,17 +205,11 @@ class Ledger:
         ]
         for key in keys.tolist():
             self.calls.pop(key, None)
-        self._forget_in(self.responses, responses, rows.stop)
-        self._forget_in(self.waiting, waits, rows.stop)
+        forget_members(self.responses, responses.tolist(), range(rows.stop))
+        forget_members(self.waiting, waits.tolist(), range(rows.stop))
         self.first = rows.stop
         if rows.stop == base + _SIZE:
             del self._blocks[number]
-
-    def _forget_in(self, table: dict[int, tuple[int, ...]], keys: npt.NDArray[np.int64], first: int) -> None:
-        for key in keys[keys != 0].tolist():
-            kept = tuple(row for row in table.pop(key, ()) if row >= first)
-            if kept:
-                table[key] = kept
 
 
 def forget_rows(tables: Iterable[dict[int, Any]], rows: range) -> None:
@@ -223,3 +217,11 @@ def forget_rows(tables: Iterable[dict[int, Any]], rows: range) -> None:
     for table in tables:
         for row in table.keys() & set(rows):
             del table[row]
+
+
+def forget_members(table: dict[K, tuple[int, ...]], keys: Iterable[K], gone: Container[int]) -> None:
+    """Forget who is *gone* among those that *table* holds under *keys*, and the keys under which nobody is left."""
+    for key in keys:
+        kept = tuple(member for member in table.pop(key, ()) if member not in gone)
+        if kept:
+            table[key] = kept

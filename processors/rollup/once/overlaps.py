@@ -26,7 +26,7 @@ from processors.rollup.once.facts import (
     form_of,
     mixed,
 )
-from processors.rollup.once.ledger import Ledger, Table
+from processors.rollup.once.ledger import Ledger, Table, forget_members
 from processors.rollup.once.merging import Report, distance_of
 from processors.rollup.once.pairs import Edge, Pairs, edge
 
@@ -81,12 +81,7 @@ class Rivals:
         """Forget the groups that nobody is in any more."""
         for group in self._groups.keys() - set(self._groups_of(self._ledger.first).tolist()):
             self._rivals.pop(group, None)
-            for topic in self._groups.pop(group).topics:
-                kept = tuple(other for other in self._members.get(topic, ()) if other != group)
-                if kept:
-                    self._members[topic] = kept
-                else:
-                    self._members.pop(topic, None)
+            forget_members(self._members, self._groups.pop(group).topics, (group,))
 
     def _groups_of(self, first: int) -> Hashes:
         """Return the group of each call from row *first* on."""
@@ -164,12 +159,7 @@ class Overlaps:
     def forget(self, rows: range) -> None:
         """Forget what stands under *rows*; their mates stay paired."""
         for anchor in self._reports.keys() & set(rows):
-            for slot in _slots_of(self._reports.pop(anchor)):
-                kept = tuple(other for other in self._slots.get(slot, ()) if other != anchor)
-                if kept:
-                    self._slots[slot] = kept
-                else:
-                    self._slots.pop(slot, None)
+            forget_members(self._slots, _slots_of(self._reports.pop(anchor)), (anchor,))
             self._pairs.forget(anchor)
 
     def _edges(self, anchor: int) -> Iterator[Edge]:
