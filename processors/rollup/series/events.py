@@ -18,12 +18,11 @@ from collector.attributes import Attributes, attributes_of
 from collector.batch import Batch, Signal
 from collector.rewrite import Addition, rewrite
 from collector.schema import SPANS
-from processors.rollup.calls import COUNTS, OPERATION, TEXTS, Calls, Numbers, Places, calls_of, places_of
+from processors.rollup.calls import COUNTS, ERROR, OPERATION, TEXTS, Calls, Numbers, Places, calls_of, places_of
 from processors.rollup.errors import call_table
 from processors.rollup.series.sources import EventRule, sources
 
 _MARK = "genai_collector.call"
-_FAILED = 2  # StatusCode
 _DOLLARS = len(COUNTS) - 1
 _MOST_DOLLARS = 1e6  # for one call
 _LONGEST = 1e9  # milliseconds
@@ -112,7 +111,7 @@ class Events:
             "start_time_unix_nano": pa.array(start),
             # A call that ended before it began is one of which nobody knows how long it took.
             "end_time_unix_nano": pa.array(np.where(np.isnan(length), start - np.uint64(1), end)),
-            "status_code": pa.array(np.where(failed | rule.failed, _FAILED, 0).astype(np.int32)),
+            "status_code": pa.array(np.where(failed | rule.failed, ERROR, 0).astype(np.int32)),
         }
         columns = [given.get(field.name, _nothing(field.type, len(rows))) for field in SPANS]
         spans = pa.RecordBatch.from_arrays(columns, schema=SPANS)

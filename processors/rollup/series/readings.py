@@ -15,7 +15,7 @@ from xxhash import xxh3_64_intdigest
 from collector.batch import Batch
 from collector.models import model_of
 from collector.sketch import bucket_of
-from processors.rollup.calls import places_of
+from processors.rollup.calls import OPERATION, TEXTS, places_of
 from processors.rollup.errors import call_table
 from processors.rollup.grouping import OTHER
 from processors.rollup.series.differences import Moment, Value
@@ -29,13 +29,6 @@ _FINE_BELOW, _FINE_COUNT, _FINE_MOST = 10.0, 8, 100.0  # seconds
 _COARSEST = 3  # scale of exponential buckets, 9 % wide
 _EXPLICIT = 1000  # layout
 
-_DIMENSIONS = (
-    "gen_ai.provider.name",
-    "gen_ai.operation.name",
-    "gen_ai.request.model",
-    "gen_ai.response.model",
-    "openai.response.service_tier",
-)
 _COLUMNS = (
     "resource", "scope", "metric", "attributes", "start_time_unix_nano", "time_unix_nano", "flags", "as_double",
     "as_int", "count", "sum", "bucket_counts", "explicit_bounds", "scale", "zero_count", "positive_offset",
@@ -137,7 +130,7 @@ def _readings(
     for number, rule in enumerate(known.metrics[metric["name"]]):
         kind = rule.type or _first(attributes, known.type_keys)
         columns = known.types[rule.types].get(kind, ())
-        operation = str(attributes.get("gen_ai.operation.name") or rule.operation)
+        operation = str(attributes.get(OPERATION) or rule.operation)
         wanted = kind in rule.only or metric["type"] == "sum" if rule.only else columns or rule.feeds != "tokens"
         value = _value(point, metric, rule) if wanted and operation in call_table().operations else None
         if value is None or (rule.only and metric["type"] == "sum"):
@@ -161,7 +154,7 @@ def _readings(
 def _dimensions(
     attributes: Mapping[str, Any], rule: MetricRule, operation: str, lossy: Lossy | None
 ) -> tuple[str, ...]:
-    provider, _, requested, answered, tier = (str(attributes.get(key) or "") for key in _DIMENSIONS)
+    provider, _, requested, answered, tier = (str(attributes.get(key) or "") for key in TEXTS)
     requested = requested or _first(attributes, sources().model_keys)
     provider = provider or rule.provider or (lossy.provider if lossy else "")
     band = ""  # of calls whose own input is unknown
