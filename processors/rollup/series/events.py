@@ -53,10 +53,10 @@ class Events:
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.attributes: Attributes = attributes_of(batch)
-        names = [pa.array(list(sources().events), pa.string())]
+        names = pa.array(list(sources().events), pa.string())
         main = batch.main
         found = [main.column("event_name"), self._strings("event.name"), main.column("body").field("string_value")]
-        lines = [pc.index_in(column, value_set=names[0]).fill_null(-1) for column in found]
+        lines = [pc.index_in(column, value_set=names).fill_null(-1) for column in found]
         self._rules: Rows = np.max([np.asarray(line) for line in lines], axis=0, initial=-1)
 
     def told(self) -> Iterator[Told]:
@@ -120,7 +120,7 @@ class Events:
             return None
         rows = rows[calls.rows]
         dollars = self._numbers(sources().event_cost, rows, _MOST_DOLLARS)
-        tokens = _completed(calls.tokens, rule, {name: attributes for name in _LEFT_OUT}, rows)
+        tokens = _completed(calls.tokens, rule, attributes, rows)
         tokens[_DOLLARS] = np.where(dollars > 0, np.nan_to_num(dollars) * 1e9, tokens[_DOLLARS]).round()
         return replace(calls, tokens=tokens)
 
@@ -149,20 +149,16 @@ class Events:
         flat = pa.StructArray.from_arrays([renamed, plain.values], fields=list(plain.flat.type))
         lists = pa.ListArray.from_arrays(_from_zero(lists.offsets), flat, type=lists.type)
         attributes = Attributes(lists)
-        found = attributes.locate((TEXTS[0], OPERATION, _MARK))
+        held = {TEXTS[0]: rule.provider, OPERATION: rule.operation, _MARK: "event"}
         additions = [
             Addition(key, missing, "string_value", [value], np.zeros(len(missing), dtype=np.int64))
-            for line, key, value in zip(found, (TEXTS[0], OPERATION, _MARK), (*_defaults(rule), "event"), strict=True)
+            for line, (key, value) in zip(attributes.locate(tuple(held)), held.items(), strict=True)
             if value and len(missing := np.flatnonzero(line < 0))
         ]
         return rewrite(attributes, lists.type, additions=additions) if additions else lists
 
 
-def _defaults(rule: EventRule) -> tuple[str, str]:
-    return rule.provider, rule.operation
-
-
-def _completed(tokens: Numbers, rule: EventRule, others: Mapping[str, Attributes], rows: Rows) -> Numbers:
+def _completed(tokens: Numbers, rule: EventRule, attributes: Attributes, rows: Rows) -> Numbers:
     """Return the tokens of calls, with what the reported input and output leave out."""
     tokens = tokens.copy()
     for name, parts in (("input_tokens", rule.input_adds), ("output_tokens", rule.output_adds)):
@@ -172,7 +168,7 @@ def _completed(tokens: Numbers, rule: EventRule, others: Mapping[str, Attributes
             if part in _TOKENS:
                 more = tokens[_TOKENS[part]]
             else:
-                more = others[part].naturals(others[part].locate_in(rows, _LEFT_OUT[part]))
+                more = attributes.naturals(attributes.locate_in(rows, _LEFT_OUT[part]))
             tokens[line] += np.where(known, np.maximum(more, 0), 0)
     return tokens
 

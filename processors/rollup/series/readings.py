@@ -131,9 +131,11 @@ def _readings(
         kind = rule.type or _first(attributes, known.type_keys)
         columns = known.types[rule.types].get(kind, ())
         operation = str(attributes.get(OPERATION) or rule.operation)
-        wanted = kind in rule.only or metric["type"] == "sum" if rule.only else columns or rule.feeds != "tokens"
+        wanted = bool(columns) or rule.feeds != "tokens"
+        if rule.only:
+            wanted = kind in rule.only and metric["type"] != "sum"
         value = _value(point, metric, rule) if wanted and operation in call_table().operations else None
-        if value is None or (rule.only and metric["type"] == "sum"):
+        if value is None:
             continue
         yield Reading(
             Source(where[0], rule.group or known.group_of(owner.scope)),
