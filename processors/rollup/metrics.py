@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from collector.otlp.columns import lists
 from collector.schema import ANY_VALUE, ATTRIBUTE, METRICS, POINTS, RESOURCES, SCOPES
 from collector.sketch import middle_of
 
@@ -105,7 +106,7 @@ def _points(rollups: pa.RecordBatch) -> Iterable[_Points]:
         columns = {
             "count": count,
             "sum": rollups.column(f"{kind}_tokens").take(pa.array(rows)).cast(pa.float64()),
-            "bucket_counts": _singles(count),
+            "bucket_counts": lists(np.ones(len(rows), np.int64), count),
             "explicit_bounds": _repeated([], pa.float64(), len(rows)),
         }
         yield _Points(_TOKENS, rows, {"gen_ai.token.type": [kind] * len(rows)}, columns)
@@ -136,7 +137,7 @@ def _durations(rollups: pa.RecordBatch) -> Iterable[_Points]:
         columns = {
             "count": pa.array(counts[rows].sum(axis=1).astype(np.uint64)),
             "sum": pa.array(sums[rows]),
-            "bucket_counts": _lists(counts[rows].astype(np.uint64)),
+            "bucket_counts": lists(np.full(len(rows), counts.shape[1]), pa.array(counts[rows].astype(np.uint64).ravel())),
             "explicit_bounds": _repeated(BOUNDS, pa.float64(), len(rows)),
         }
         yield _Points(_DURATION, rows, more, columns)
@@ -201,8 +202,7 @@ def _attribute_lists(keys: pa.StringArray, values: pa.StringArray, lengths: npt.
     pairs = pa.StructArray.from_arrays(
         [keys, pa.StructArray.from_arrays(members, fields=list(ANY_VALUE))], fields=list(ATTRIBUTE)
     )
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pairs)
+    return lists(lengths, pairs)
 
 
 def _resources(texts: Mapping[str, pa.DictionaryArray], count: int) -> tuple[pa.RecordBatch, Numbers]:
@@ -246,16 +246,6 @@ def _none() -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=POINTS)
 
 
-def _singles(values: pa.Array) -> pa.ListArray:
-    return pa.ListArray.from_arrays(pa.array(np.arange(len(values) + 1, dtype=np.int32)), values)
-
-
-def _lists(table: npt.NDArray[Any]) -> pa.ListArray:
-    offsets = np.arange(len(table) + 1, dtype=np.int32) * np.int32(table.shape[1])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(table.ravel()))
-
-
 def _repeated(values: Sequence[Any], kind: pa.DataType, count: int) -> pa.ListArray:
     """Return the same list *count* times."""
-    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(len(values))
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(list(values) * count, kind))
+    return lists(np.full(count, len(values)), pa.array(list(values) * count, kind))
