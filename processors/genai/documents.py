@@ -2,12 +2,11 @@
 
 import ast
 import json
-import re
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
-from typing import Any, NoReturn
+from typing import Any
 
-_DEEPEST = 100
+from collector.jsontext import is_deep, refuse
+
 _LONGEST_LITERAL = 16_384
 """Characters of the longest Python literal that is read: reading one takes many times what JSON takes."""
 _LONGEST = 4 * 2**20
@@ -28,7 +27,7 @@ def parsed(text: str) -> Any:
     if not text or text[0] not in "[{" or is_deep(text):
         return text
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=refuse)
     except ValueError:
         return text
 
@@ -58,23 +57,6 @@ def _sum(members: Mapping[str, Any], start: str) -> float | None:
     return sum(numbers) if numbers else None
 
 
-def is_unicode(text: str) -> bool:
-    """Tell whether *text* can be written as UTF-8: JSON may spell half a character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def is_deep(text: str) -> bool:
-    """Tell whether brackets open deeper than is read: json recurses, and must not do so at a sender's will."""
-    if text.count("[") + text.count("{") <= _DEEPEST:
-        return False
-    depths = accumulate(1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))
-    return max(depths) > _DEEPEST
-
-
 def _literal(text: str) -> Any:
     """Return what a Python literal says, as JSON would say it."""
     try:
@@ -85,7 +67,3 @@ def _literal(text: str) -> Any:
 
 def _nothing(_: str) -> None:
     """Return what NaN and Infinity say."""
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")

@@ -4,11 +4,12 @@ The form is that of OpenTelemetry's GenAI message schemas: a list of messages, e
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from processors.genai.documents import is_unicode, parsed
+from collector.jsontext import dumped
+from processors.genai.documents import parsed
 from processors.genai.table import Piece
 
 Message = dict[str, Any]
@@ -51,20 +52,12 @@ class Draft:
         return message
 
 
-def dump(messages: Iterable[Message]) -> str:
-    """Return the messages as JSON that every UTF-8 reader takes."""
-    text = json.dumps(list(messages), ensure_ascii=False, separators=(",", ":"))
-    if is_unicode(text):
-        return text
-    return json.dumps(json.loads(text), separators=(",", ":"))
-
-
 def convert(text: str, role: str) -> str | None:
     """Return a whole prompt or completion (JSON in any form that is known, or plain text) as messages."""
     if not text:
         return None
     value = parsed(text)
-    return dump(_messages(value, role) or [{"role": role, "parts": [_text(text)]}])
+    return dumped(_messages(value, role) or [{"role": role, "parts": [_text(text)]}])
 
 
 def convert_value(value: Any, role: str) -> str | None:
@@ -72,7 +65,7 @@ def convert_value(value: Any, role: str) -> str | None:
     if isinstance(value, str):
         return convert(value, role)
     messages = _messages(value, role)
-    return dump(messages) if messages else None
+    return dumped(messages) if messages else None
 
 
 def of_event(name: str, told: Mapping[str, str | None], role: str) -> str | None:
@@ -83,7 +76,7 @@ def of_event(name: str, told: Mapping[str, str | None], role: str) -> str | None
     who = {"gen_ai.user.message": "user", "gen_ai.system.message": "system", "gen_ai.tool.message": "tool"}
     told_role = values.get("role") or who.get(name) or ("assistant" if name != _CHOICE else role)
     event = {**values, "role": told_role, "event.name": name}
-    return dump([_choice(event, role) if name == _CHOICE else _converted(event, role)])
+    return dumped([_choice(event, role) if name == _CHOICE else _converted(event, role)])
 
 
 def _messages(value: Any, role: str) -> list[Message] | None:

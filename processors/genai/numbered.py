@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from collector.attributes import Attributes
-from processors.genai.messages import Draft, dump
+from collector.jsontext import dumped
+from processors.genai.messages import Draft
 from processors.genai.table import Piece
 
 OUTPUT_MESSAGES = "gen_ai.output.messages"
@@ -148,7 +149,7 @@ class _Writer:
         for piece, at in sketch.pieces:
             text = self._texts[start + at]
             draft.put(piece, (self._word(text) or text) if piece.part == FINISH_REASON else text)
-        return dump([draft.message(self._role)])[1:-1]
+        return dumped([draft.message(self._role)])[1:-1]
 
     def _quoted(self, at: int) -> str:
         text, care = self._texts[at], self._care[at]

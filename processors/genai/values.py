@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
 
 from collector.attributes import Attributes, Positions, optional
+from collector.jsontext import is_unicode
 from collector.values import array_of_texts
-from processors.genai.documents import at, document, is_unicode
+from processors.genai.documents import at, document
 from processors.genai.grammar import Kind, address
 from processors.genai.messages import convert, convert_value
 from processors.genai.table import Step

@@ -11,10 +11,10 @@ What is not known as structure is content: no text slips through because it stan
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
+from collector.jsontext import dumped, is_deep, refuse
 from processors.redaction.config import MessagesConfig
 from processors.redaction.content import ROLES, Spot
 
@@ -25,7 +25,6 @@ _OTHER = "other"
 """The kind of parts whose type nobody knows."""
 
 _STRENGTH = ("keep", "truncate", "mask", "drop")
-_DEEPEST = 100
 
 _TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -126,7 +125,7 @@ class Editor:
             made = self._walk(value, spot.role, spot.kind)
         if made is DROPPED or isinstance(made, str):
             return made
-        return said if made == value else _dumped(made)
+        return said if made == value else dumped(made)
 
     def _walk(self, value: Any, role: str, kind: str) -> Any:
         match value:
@@ -173,12 +172,12 @@ class Editor:
     def _payload(self, value: Any, action: str, written: str = "") -> Any:
         """Return a value that is content as a whole, *written* so: its structure says as much as its texts."""
         if action in {"mask", "drop"}:
-            return self._apply(written or _dumped(value), action)
+            return self._apply(written or dumped(value), action)
         kept = _each_text(value, lambda text: self._masked.get(text, text))
-        text = written or _dumped(value)
+        text = written or dumped(value)
         if action == "keep" or len(text) <= self._config.max_length:
             return kept
-        return self._cut(text if kept == value else _dumped(kept), len(text))
+        return self._cut(text if kept == value else dumped(kept), len(text))
 
     def _apply(self, text: str, action: str) -> Any:
         if action == "drop":
@@ -205,10 +204,10 @@ class Editor:
 
 def parsed(text: str) -> Any:
     """Return the list or map that the JSON *text* is; *text* itself when it is none, too deep, or says a key twice."""
-    if not text.lstrip().startswith(("[", "{")) or _is_deep(text):
+    if not text.lstrip().startswith(("[", "{")) or is_deep(text):
         return text
     try:
-        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_pairs)
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=_pairs)
     except (ValueError, RecursionError):
         return text
 
@@ -303,28 +302,8 @@ def _counts_in(value: Any) -> Any:
     return None
 
 
-def _dumped(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"))
-    return text
-
-
-def _is_deep(text: str) -> bool:
-    """Tell whether brackets open deeper than is read: json recurses, and must not do so at a sender's will."""
-    if text.count("[") + text.count("{") <= _DEEPEST:
-        return False
-    return max(accumulate(1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))) > _DEEPEST
-
-
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         raise ValueError("a key twice")
     return made
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
