@@ -137,7 +137,7 @@ def _durations(rollups: pa.RecordBatch) -> Iterable[_Points]:
         columns = {
             "count": pa.array(counts[rows].sum(axis=1).astype(np.uint64)),
             "sum": pa.array(sums[rows]),
-            "bucket_counts": lists(np.full(len(rows), counts.shape[1]), pa.array(counts[rows].astype(np.uint64).ravel())),
+            "bucket_counts": _rows_of(counts[rows].astype(np.uint64)),
             "explicit_bounds": _repeated(BOUNDS, pa.float64(), len(rows)),
         }
         yield _Points(_DURATION, rows, more, columns)
@@ -244,6 +244,10 @@ def _metrics(prefix: str) -> pa.RecordBatch:
 
 def _none() -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=POINTS)
+
+
+def _rows_of(table: npt.NDArray[Any]) -> pa.ListArray:
+    return lists(np.full(len(table), table.shape[1]), pa.array(table.ravel()))
 
 
 def _repeated(values: Sequence[Any], kind: pa.DataType, count: int) -> pa.ListArray:
