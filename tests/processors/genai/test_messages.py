@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.genai.messages import Draft, convert, dump
+from collector.jsontext import dumped
+from processors.genai.messages import Draft, convert
 from processors.genai.table import Piece
 
 
@@ -42,16 +43,16 @@ def test_messages_in_todays_form_stay():
 @pytest.mark.parametrize("depth", [100, 101, 990, 100_000])
 def test_deep_arguments_are_kept_as_text_at_most(depth):
     text = "[" * depth + "]" * depth
-    [part] = json.loads(dump([message_with_arguments(text)]))[0]["parts"] if depth < 101 else [None]
+    [part] = json.loads(dumped([message_with_arguments(text)]))[0]["parts"] if depth < 101 else [None]
     kept = message_with_arguments(text)["parts"][0]["arguments"]
 
     assert (kept == text) is (depth > 100)
     assert part is None or part["type"] == "tool_call"
-    assert dump([message_with_arguments(text)])
+    assert dumped([message_with_arguments(text)])
 
 
 def test_half_a_character_is_written_as_json_spells_it():
-    text = dump([message_with_arguments('{"x": "\\ud83d"}')])
+    text = dumped([message_with_arguments('{"x": "\\ud83d"}')])
 
     assert text.encode()
     assert r"\ud83d" in text
