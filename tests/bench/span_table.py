@@ -12,7 +12,7 @@ from collector.cli import main
 from exporters.clickhouse import traces
 from exporters.clickhouse.insert import Insert
 
-SIDE_TABLES = ("keys_insert", "values_insert", "resource_insert", "exceptions_insert")
+SIDE_TABLES = ("keys_insert", "span_values_insert", "resource_insert", "exceptions_insert")
 
 
 def _nothing(*_: Any) -> Insert:
