@@ -17,6 +17,7 @@ import pyarrow as pa
 import structlog
 from prometheus_client import start_http_server
 
+from collector import allocator
 from collector.batch import Batch, Signal
 from collector.component import Component, Consume, Exporter, ExporterConfig, Extension, Host, Processor, Receiver
 from collector.config import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
@@ -153,6 +154,7 @@ class Service:
         previous = {number: signal.signal(number, _asker(asked)) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self.start()
+            allocator.settle()
             self.log.info("Everything is ready. Begin running and processing data.")
             asked.wait()
             self.log.info("Starting shutdown...")
