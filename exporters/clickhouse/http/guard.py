@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporters.clickhouse.client import quoted
+from exporters.clickhouse.http import native
 from exporters.clickhouse.http.handler import Answer, Question, RefusedError
 
 READING = re.compile(r"(SelectWithUnionQuery|Show\w+|Describe\w*|Exists\w+|Explain)\b")
@@ -29,7 +30,7 @@ _OTHERS = frozenset({"file", "python", "catboostevaluate"})
 _FUNCTION = re.compile(r"^ *Function (\S+)", re.MULTILINE)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"")
 _FORMAT = re.compile(r"\bFORMAT (\w+)(?: SETTINGS .*)?\Z")
-_MARKED_NATIVE = 54_454  # from this protocol on each column says how it is serialized
+_FLAT = "output_format_native_use_flattened_dynamic_and_json_serialization"
 _SETTING = re.compile(r"\w+")
 _FIXED = {"readonly", "allow_ddl", "max_execution_time", "max_result_bytes", "max_memory_usage"}
 
@@ -58,13 +59,14 @@ class Guard:
         self._check(query, _text(connection.query(f"EXPLAIN AST {query}", "TSVRaw", params=values)), connection)
         written = _FORMAT.search(_QUOTED.sub("''", query))
         name = written[1] if written else question.format
-        _check_form(name, question)
+        marked = name == "Native" and _marks(question)
         result = connection.query(query, question.format, params=values)
         if result.size() > self._limits.result_bytes:  # ClickHouse counts repeated values once
             raise RefusedError(
                 396, f"The answer is longer than {self._limits.result_bytes} bytes. (TOO_MANY_ROWS_OR_BYTES)"
             )
-        return Answer(bytes(result.bytes() or b""), name, result.rows_read(), result.bytes_read())
+        body = bytes(result.bytes() or b"")
+        return Answer(native.marked(body) if marked else body, name, result.rows_read(), result.bytes_read())
 
     def _restrict(self, connection: Any, question: Question) -> None:
         """Set what the client asks for, then our limits, then that nothing may be set or changed any more."""
@@ -79,6 +81,7 @@ class Guard:
             "max_result_bytes": str(self._limits.result_bytes),
             "max_memory_usage": str(self._limits.memory),
             "allow_introspection_functions": "0",
+            **({_FLAT: "1"} if _protocol(question) else {}),
             "readonly": "1",
         }
         chosen = ", ".join(f"{name} = {quoted(value)}" for name, value in {**wanted, **fixed}.items())
@@ -96,12 +99,20 @@ class Guard:
             raise RefusedError(164, f"Function {min(outside)} reads from outside the tables. (READONLY)")
 
 
-def _check_form(name: str, question: Question) -> None:
-    """Raise RefusedError for a client that expects Native as a newer protocol has it: ours would be misread."""
+def _protocol(question: Question) -> int:
+    """Return the protocol that the client speaks; 0 where it does not say, or one so old that it asks first."""
     version = question.parameters.get("client_protocol_version", "")
-    if name == "Native" and version.isdecimal() and int(version) >= _MARKED_NATIVE:
-        other = f"The embedded ClickHouse writes no Native of protocol {version}; ask for JSON or Arrow."
+    protocol = int(version) if version.isdecimal() else 0
+    return protocol if protocol >= native.MARKED else 0
+
+
+def _marks(question: Question) -> bool:
+    """Return whether the client wants marks in Native; raise RefusedError where it would misread strings."""
+    protocol = _protocol(question)
+    if protocol >= native.SIZED:
+        other = f"The embedded ClickHouse writes no Native of protocol {protocol}; ask for JSON or Arrow."
         raise RefusedError(48, f"{other} (NOT_IMPLEMENTED)")
+    return protocol > 0
 
 
 def _sources(connection: Any) -> frozenset[str]:

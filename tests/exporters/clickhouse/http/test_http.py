@@ -132,8 +132,8 @@ def test_requests_for_json_as_dashboards_make_them(served: ClickhouseHttpExtensi
 
 
 def test_a_client_of_a_protocol_that_is_not_spoken_hears_so(served: ClickhouseHttpExtension) -> None:
-    assert error(served, "SELECT 1", None, default_format="Native", client_protocol_version="54483")[1] == "48"
-    assert ask(served, "SELECT 1", None, default_format="JSON", client_protocol_version="54483")[0]
+    assert error(served, "SELECT 1", None, default_format="Native", client_protocol_version="54492")[1] == "48"
+    assert ask(served, "SELECT 1", None, default_format="JSON", client_protocol_version="54492")[0]
     assert ask(served, "SELECT 1", None, default_format="Native", client_protocol_version="54405")[0]
 
 
