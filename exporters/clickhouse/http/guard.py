@@ -52,6 +52,8 @@ class Guard:
 
     def answer(self, connection: Any, question: Question) -> Answer:
         """Return the answer, on a connection that nobody else uses; raise what ClickHouse says, or RefusedError."""
+        if question.parameters.get("compress") in {"1", "true"}:
+            raise RefusedError(48, "compress is not known here; enable_http_compression is. (NOT_IMPLEMENTED)")
         self._restrict(connection, question)
         text = question.text.decode(errors="replace").strip()
         query = _text(connection.query(f"SELECT formatQuerySingleLine({quoted(text)})", "TSVRaw")).rstrip("\n")

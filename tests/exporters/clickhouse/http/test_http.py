@@ -137,6 +137,11 @@ def test_a_client_of_a_protocol_that_is_not_spoken_hears_so(served: ClickhouseHt
     assert ask(served, "SELECT 1", None, default_format="Native", client_protocol_version="54405")[0]
 
 
+def test_packing_that_is_not_known_is_refused(served: ClickhouseHttpExtension) -> None:
+    assert error(served, "SELECT 1", None, compress="1")[1] == "48"
+    assert ask(served, "SELECT 1", None, compress="0")[0] == b"1\n"
+
+
 def test_curl(served: ClickhouseHttpExtension) -> None:
     if not shutil.which("curl"):
         pytest.skip("needs curl")
