@@ -16,7 +16,7 @@ from collector.errors import ConfigError, Problem
 from collector.prices import PriceBook, Quantities, Rates, nanodollars, read_own
 from collector.prices.book import Price
 from collector.prices.own import PricesError
-from collector.prices.tiers import is_standard
+from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, is_standard
 from collector.rewrite import Addition, with_rewritten
 
 COST = "genai_collector.cost.nano_usd"
@@ -24,7 +24,7 @@ REPORTED = "genai_collector.reported.cost_usd"
 
 _OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
 _TEXTS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model")
-_TIERS = ("openai.response.service_tier", "gen_ai.response.service_tier", "openai.request.service_tier")
+_TIERS = (ANSWERED_TIER, ASKED_TIER)
 _COUNTS = (
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.cache_read.input_tokens",

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, attributes_of, resource_attributes_of
 from collector.batch import Batch
-from collector.prices.tiers import is_standard
+from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, is_standard
 from processors.rollup.errors import CallTable
 
 OPERATION = "gen_ai.operation.name"
@@ -23,7 +23,7 @@ TEXTS = (
     OPERATION,
     "gen_ai.request.model",
     "gen_ai.response.model",
-    "openai.response.service_tier",
+    ANSWERED_TIER,
 )
 COUNTS = (
     "gen_ai.usage.input_tokens",
@@ -35,7 +35,7 @@ COUNTS = (
     "genai_collector.cost.nano_usd",
 )
 OTHERS = (
-    "openai.request.service_tier",
+    ASKED_TIER,
     "gen_ai.request.stream",
     "gen_ai.response.time_to_first_chunk",
     "error.type",
@@ -132,9 +132,7 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
         return None
     found = attributes.locate(KEYS)
     rows = _named(found)
-    found[_TIER] = np.where(found[_TIER] < 0, found[_ASKED_TIER], found[_TIER])
-    words, texts = _texts(attributes, found[: len(TEXTS), rows])
-    words, texts = _with_tiers(words, texts)
+    words, texts = _with_tiers(*_told(attributes, found[: len(TEXTS), rows], found[_ASKED_TIER, rows]))
     kept = _asking(words, np.vstack((texts, found[_CALL, rows])), table)
     if not len(kept):
         return None
@@ -186,6 +184,20 @@ def _few_places(attributes: Attributes) -> Places:
 
 def _language_of(runtime: str) -> str:
     return _RUNTIMES.get(runtime.lower(), "unknown")
+
+
+def _told(attributes: Attributes, found: Numbers, asked: Numbers) -> tuple[list[str], Numbers]:
+    """Return what `_texts` does; as tier the one that was *asked* for, where the answer names none."""
+    answered = found[_TIER].copy()
+    found[_TIER] = np.where(answered < 0, asked, answered)
+    words, texts = _texts(attributes, found)
+    both = (answered >= 0) & (asked >= 0)
+    if both.any():
+        unnamed = both & np.array([word == "" for word in words])[texts[_TIER]]
+        if unnamed.any():
+            found[_TIER, unnamed] = asked[unnamed]
+            words, texts = _texts(attributes, found)
+    return words, texts
 
 
 def _texts(attributes: Attributes, positions: Numbers) -> tuple[list[str], Numbers]:

@@ -48,6 +48,8 @@ def test_a_call_costs_its_tokens():
         ({"openai__request__service_tier": "batch"}, 1_750_000),
         ({"openai__request__service_tier": "batch", "openai__response__service_tier": "default"}, 3_500_000),
         ({"openai__request__service_tier": "auto"}, 3_500_000),
+        ({"openai__request__service_tier": "batch", "openai__response__service_tier": ""}, 1_750_000),
+        ({"openai__request__service_tier": "batch", "openai__response__service_tier": 1}, 1_750_000),
         ({"gen_ai__response__model": "gpt-4o-mini-2024-07-18"}, 210_000),
         ({"gen_ai__response__model": "unheard-of"}, 3_500_000),
         ({"gen_ai__operation__name": "embeddings", "gen_ai__usage__output_tokens": None}, 2_500_000),

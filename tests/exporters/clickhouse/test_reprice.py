@@ -21,6 +21,8 @@ from tests.processors.spans import batch_from
 
 DAY = datetime.fromtimestamp(START, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 END = DAY + timedelta(days=1)
+ASKED, ANSWERED = "openai.request.service_tier", "openai.response.service_tier"
+TIERS = ({}, {ASKED: "batch"}, {ASKED: "batch", ANSWERED: ""}, {ANSWERED: "priority"}, {ASKED: "flex", ANSWERED: 1})
 COSTS = "SELECT sum(cost_nano_usd), sum(cost_nano_usd_calls), sum(calls), sum(input_tokens) FROM signoz_genai.rollup_1m"
 
 
@@ -36,7 +38,11 @@ def calls() -> Sequence[dict]:
                 "gen_ai.request.model": model,
                 "gen_ai.usage.input_tokens": number,
                 "gen_ai.usage.cache_read.input_tokens": number // 3,
+                "gen_ai.usage.cache_write.input_tokens": number // 9,
+                "genai_collector.usage.cache_write_1h.input_tokens": number // 20,
                 "gen_ai.usage.output_tokens": number // 7,
+                "gen_ai.usage.reasoning.output_tokens": number // 11,
+                **tiers,
             },
         }
         for number in (1, 33, 1001, 150_001, 210_001)
@@ -45,6 +51,7 @@ def calls() -> Sequence[dict]:
             ("anthropic", "claude-sonnet-4-5"),
             ("openai", "unheard-of"),
         )
+        for tiers in TIERS
     ]
 
 
@@ -138,8 +145,8 @@ service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [clickhouse]}}}}
     lines = [line.split() for line in told.output.splitlines()]
     assert "nothing was stored" in told.output
     assert lines[1][:3] == ["provider", "model", "calls"]
-    assert lines[2][:3] == ["openai", "gpt-4o-mini", "5"]
-    assert lines[-1][:2] == ["all", "15"]
+    assert lines[2][:3] == ["openai", "gpt-4o-mini", "25"]
+    assert lines[-1][:2] == ["all", "75"]
 
 
 @pytest.mark.parametrize(("file", "told"), [("none.yaml", "cannot be read"), ("bad.yaml", "prices.0.inptu")])

@@ -83,3 +83,12 @@ def test_a_batch_without_rows_passes():
     batch = batch_of(b'{"resourceSpans": []}')
 
     assert batch is processed(batch)
+
+
+@pytest.mark.parametrize("side", ["request", "response"])
+@pytest.mark.parametrize("vendor", ["openai.", ""])
+def test_every_name_of_the_service_tier_is_read(side, vendor):
+    told = {"gen_ai.operation.name": "chat", f"gen_ai.{vendor}{side}.service_tier": "priority"}
+    [attributes] = attributes_of_spans(processed(batch_from({"attributes": told})))
+
+    assert attributes[f"openai.{side}.service_tier"] == "priority"
