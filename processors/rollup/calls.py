@@ -54,7 +54,7 @@ _PLACE = (
     "deployment.environment",
     "process.runtime.name",
 )
-_RUNTIMES = {
+RUNTIMES = {
     ".net": "dotnet",
     ".net core": "dotnet",
     ".net framework": "dotnet",
@@ -183,7 +183,7 @@ def _few_places(attributes: Attributes) -> Places:
 
 
 def _language_of(runtime: str) -> str:
-    return _RUNTIMES.get(runtime.lower(), "unknown")
+    return RUNTIMES.get(runtime.lower(), "unknown")
 
 
 def _told(attributes: Attributes, found: Numbers, asked: Numbers) -> tuple[list[str], Numbers]:

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS signoz_genai.rollup_1m
 (
     time DateTime('UTC') COMMENT 'Start of the minute in which the call started' CODEC(DoubleDelta, LZ4),
     service_name LowCardinality(String) COMMENT 'Resource attribute service.name; empty where unknown',
-    language LowCardinality(String) COMMENT 'Programming language of the caller, telemetry.sdk.language; empty where unknown',
+    language LowCardinality(String) COMMENT 'Programming language of the caller: telemetry.sdk.language, else that of process.runtime.name, else unknown',
     environment LowCardinality(String) COMMENT 'Resource attribute deployment.environment.name; empty where unknown',
     provider LowCardinality(String) COMMENT 'Who serves the model, gen_ai.provider.name; empty where unknown',
     operation LowCardinality(String) COMMENT 'Kind of call, gen_ai.operation.name: chat, embeddings, ...; empty where unknown',

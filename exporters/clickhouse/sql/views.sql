@@ -129,7 +129,10 @@ WITH
             (
                 SELECT
                     resources_string['service.name'] AS service_name,
-                    resources_string['telemetry.sdk.language'] AS language,
+                    if(resources_string['telemetry.sdk.language'] != '', resources_string['telemetry.sdk.language'],
+                        transform(lower(resources_string['process.runtime.name']),
+                            ['.net', '.net core', '.net framework', 'cpython', 'go', 'node', 'nodejs', 'openjdk runtime environment', 'pypy', 'ruby'],
+                            ['dotnet', 'dotnet', 'dotnet', 'python', 'go', 'nodejs', 'nodejs', 'java', 'python', 'ruby'], 'unknown')) AS language,
                     scope.name AS library,
                     scope.version AS library_version,
                     kind,

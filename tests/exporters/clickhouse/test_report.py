@@ -8,8 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from collector.cli import main
+from collector.component import Host
 from exporters.clickhouse.client import Server
 from exporters.clickhouse.report import Reporter, report_card
+from processors.rollup import RollupConfig, RollupProcessor
+from processors.rollup.calls import RUNTIMES
 from tests.clickhouse_http import ClickhouseServer
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.samples import START
@@ -91,6 +94,21 @@ def test_a_service_without_a_name_is_told(make_exporter: MakeExporter, embedded:
 
     assert reporter.findings[0].text == "service unnamed: 1 of 1 calls"
     assert "OTEL_SERVICE_NAME" in reporter.findings[0].advice
+
+
+def test_the_language_is_the_one_of_the_rollups(make_exporter: MakeExporter, embedded: Store) -> None:
+    embedded.empty()
+    runtimes = [{"process.runtime.name": name} for name in (*RUNTIMES, "CPython", "graphite")]
+    for number, told in enumerate([{}, {"telemetry.sdk.language": "rust", "process.runtime.name": "go"}, *runtimes]):
+        batch = batch_from(call(), scope=LIBRARY, resource={"service.name": f"s{number}", **told})
+        _, rollups = RollupProcessor(RollupConfig(), Host("rollup")).process(batch)
+        for each in (batch, rollups):
+            make_exporter(embedded.dsn).export(each)
+    counted = embedded.rows("SELECT service_name, language FROM signoz_genai.rollup_1m ORDER BY ALL")
+    ends = f"start = '{FIRST:%Y-%m-%d %H:%M:%S}', end = '{LAST:%Y-%m-%d %H:%M:%S}'"
+
+    assert embedded.rows(f"SELECT service_name, language FROM signoz_genai.report_card({ends}) ORDER BY ALL") == counted
+    assert {"rust", "unknown", "python", "java"} <= {language for _, language in counted}
 
 
 @pytest.mark.parametrize(
