@@ -14,7 +14,7 @@ from processors.rollup.once.facts import EMBEDDINGS, PART, VIEW, Fact, Texts, To
 
 _TOUCHING = 10**9  # nanoseconds between reports of one response
 _SLACK = 20 * 10**6  # nanoseconds by which what is inside may stick out
-_FARTHEST = 300 * 10**6  # nanoseconds between starts and ends of what is one call
+FARTHEST = 300 * 10**6  # nanoseconds between starts and ends of what is one call, taken together
 
 
 class Report(NamedTuple):
@@ -112,15 +112,12 @@ def clusters_of(reports: Iterable[Report]) -> list[list[Report]]:
 def distance_of(one: Report, other: Report) -> int | None:
     """Return how far apart two reports of different libraries are that seem to tell of one call, None where not."""
     a, b = one.fact, other.fact
-    if (
-        a.process != b.process
-        or (a.kind ^ b.kind) & EMBEDDINGS
-        or (a.kind | b.kind) & VIEW
-        or one.scopes & other.scopes
-    ):
+    if not one.scopes.isdisjoint(other.scopes):
         return None
     distance = abs(a.start - b.start) + abs(a.end - b.end)
-    if distance > _FARTHEST or not _same_model(a, b) or not (_inside(a, b) or _inside(b, a)):
+    if distance > FARTHEST or a.process != b.process or (a.kind ^ b.kind) & EMBEDDINGS or (a.kind | b.kind) & VIEW:
+        return None
+    if not _same_model(a, b) or not (_inside(a, b) or _inside(b, a)):
         return None
     known = a.tokens[0] >= 0 and b.tokens[0] >= 0
     if (known and a.tokens[0] != b.tokens[0]) or _differ(one.responses, other.responses):

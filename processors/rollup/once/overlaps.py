@@ -27,22 +27,23 @@ from processors.rollup.once.facts import (
     mixed,
 )
 from processors.rollup.once.ledger import Ledger, Table, forget_members
-from processors.rollup.once.merging import Report, distance_of
+from processors.rollup.once.merging import FARTHEST, Report, distance_of
 from processors.rollup.once.pairs import Edge, Pairs, edge
 
 _LINES = (PROCESS, CLASS, REQUESTED, ANSWERED, SCOPE, ERROR, FINISHED, OUTPUT, RESPONSE)
 _UNKNOWN, _SUCCEEDED, _FAILED = range(3)
-_SLOT_BITS = 29  # half a second of nanoseconds: more than may lie between the starts of what is one call
+_SLOT_BITS = 29  # half a second of nanoseconds: about as far as starts and ends of what is one call may lie apart
 
 _NO_MODEL, _ANY_MODEL = 0, -1
 
 _Topic = tuple[int, int, int]
-_Slot = tuple[int, int, int, int]
+_Slot = tuple[int, int, int, int, int]
 
 
 class _Group(NamedTuple):
-    """Is what calls have in common that may be told of by the same others."""
+    """Is what calls, the first of them in the row *since*, have in common that may be told of by the same others."""
 
+    since: int
     topics: tuple[_Topic, ...]
     scope: int
     form: int
@@ -61,26 +62,33 @@ class Rivals:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._groups: Table[int, _Group] = ledger.table()
+        self._newest: Table[int, int] = ledger.table()
         self._members: Table[_Topic, tuple[int, ...]] = ledger.table()
         self._rivals: Table[int, bool] = ledger.table()
 
     def learn(self, rows: range) -> set[int]:
         """Take in new calls and return the rows, old ones among them, that may be told of twice as is known now."""
         groups = self._groups_of(rows.start)
-        distinct = set(groups.tolist())
-        fresh = distinct - self._groups.keys()
+        newest = dict(zip(groups.tolist(), rows, strict=True))
+        fresh = newest.keys() - self._groups.keys()
         awoken: set[int] = set()
         for group in fresh:
             awoken |= self._introduce(group, rows[int((groups == group).argmax())])
+        for group, row in newest.items():
+            self._newest.put(group, row)
         found: set[int] = set()
-        if awoken - fresh:
-            found = self._rows_of(awoken - fresh, self._groups_of(self._ledger.first), self._ledger.first)
-        return found | self._rows_of(self._rivals.keys() & distinct, groups, rows.start)
+        earlier = awoken - fresh
+        if earlier:
+            since = max(self._ledger.first, min(self._groups[group].since for group in earlier))
+            found = self._rows_of(earlier, self._groups_of(since), since)
+        return found | self._rows_of(self._rivals.keys() & newest.keys(), groups, rows.start)
 
     def sweep(self) -> None:
         """Forget the groups that nobody is in any more."""
-        for group in self._groups.keys() - set(self._groups_of(self._ledger.first).tolist()):
+        first = self._ledger.first
+        for group in [group for group, row in self._newest.items() if row < first]:
             self._rivals.pop(group, None)
+            self._newest.pop(group)
             forget_members(self._members, self._groups.pop(group).topics, (group,))
 
     def _groups_of(self, first: int) -> Hashes:
@@ -110,7 +118,7 @@ class Rivals:
         topics = tuple((fact.process, fact.kind & EMBEDDINGS, model) for model in models)
         sign = fact.finished or fact.tokens[1] >= 0
         outcome = _FAILED if fact.error >= 0 else _SUCCEEDED if sign else _UNKNOWN
-        return _Group(topics, fact.scope, form_of(fact.response), outcome, not fact.models)
+        return _Group(fact.row, topics, fact.scope, form_of(fact.response), outcome, not fact.models)
 
     def _rows_of(self, wanted: set[int], groups: Hashes, first: int) -> set[int]:
         return set((np.flatnonzero(np.isin(groups, list(wanted))) + first).tolist()) if wanted else set()
@@ -167,16 +175,15 @@ class Overlaps:
         if mine is None:
             return
         seen = {anchor}
-        for process, model, kind, number in _around(mine):
-            for near in (number - 1, number, number + 1):
-                for other in self._slots.get((process, model, kind, near), ()):
-                    if other in seen:
-                        continue
-                    seen.add(other)
-                    theirs = self._reports[other]
-                    distance = distance_of(mine, theirs)
-                    if distance is not None:
-                        yield edge(distance, (mine.fact.key, theirs.fact.key), other)
+        for slot in _around(mine):
+            for other in self._slots.get(slot, ()):
+                if other in seen:
+                    continue
+                seen.add(other)
+                theirs = self._reports[other]
+                distance = distance_of(mine, theirs)
+                if distance is not None:
+                    yield edge(distance, (mine.fact.key, theirs.fact.key), other)
 
 
 def _outcomes(error: Hashes, finished: Hashes, output: Hashes) -> Hashes:
@@ -187,15 +194,22 @@ def _outcomes(error: Hashes, finished: Hashes, output: Hashes) -> Hashes:
 def _slots_of(report: Report) -> list[_Slot]:
     """Return where *report* is found: by its models and under any model, or as one without."""
     models = report.fact.models
-    return _slots(report, (*sorted(models), _ANY_MODEL) if models else (_NO_MODEL,))
+    return _slots(report, (*sorted(models), _ANY_MODEL) if models else (_NO_MODEL,), 0)
 
 
 def _around(report: Report) -> list[_Slot]:
     """Return where *report* finds others: a report without a model may mean any."""
     models = report.fact.models
-    return _slots(report, (*sorted(models), _NO_MODEL) if models else (_NO_MODEL, _ANY_MODEL))
+    return _slots(report, (*sorted(models), _NO_MODEL) if models else (_NO_MODEL, _ANY_MODEL), FARTHEST)
 
 
-def _slots(report: Report, models: Iterable[int]) -> list[_Slot]:
+def _slots(report: Report, models: Iterable[int], reach: int) -> list[_Slot]:
     fact = report.fact
-    return [(fact.process, model, fact.kind & EMBEDDINGS, fact.start >> _SLOT_BITS) for model in models]
+    process, kind = fact.process, fact.kind & EMBEDDINGS
+    starts, ends = _numbers(fact.start, reach), _numbers(fact.end, reach)
+    return [(process, model, kind, start, end) for model in models for start in starts for end in ends]
+
+
+def _numbers(moment: int, reach: int) -> range:
+    """Return the numbers of the slots of all moments that are no farther than *reach* from this one."""
+    return range(moment - reach >> _SLOT_BITS, (moment + reach >> _SLOT_BITS) + 1)
