@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from processors.rollup.once.facts import CLASS, KEY, RESPONSE, TRACE, VIEW, Facts
-from processors.rollup.once.ledger import ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE, Ledger, Table, forget_members
+from processors.rollup.once.blocks import ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE
+from processors.rollup.once.facts import CLASS, KEY, RESPONSE, TRACE, VIEW, Facts, Hashes
+from processors.rollup.once.ledger import Ledger, Table, forget_members
 from processors.rollup.once.notes import Note, State
 from processors.rollup.once.overlaps import Rivals
-from processors.rollup.once.resolution import Change, Counted, Resolution
+from processors.rollup.once.resolution import MOST_SHARING, Change, Counted, Resolution
 from processors.rollup.once.trees import Trees
 
 __all__ = ["Change", "Limits", "Once", "Verdict"]
@@ -69,8 +70,8 @@ class Once:
         """Take in the calls and links of a batch that came at the time *now*."""
         self._expire(now)
         self._ledger.begin()
-        kept = self._unknown(facts.matrix[KEY].tolist())
         told = facts.matrix.shape[1]
+        kept = self._claimed(facts.matrix[KEY])
         if len(kept) < told:
             facts = facts._replace(matrix=facts.matrix[:, kept])
         rows, touched = self._admit(facts, now)
@@ -125,13 +126,17 @@ class Once:
         if not self._views:
             callers.clear()
 
-    def _unknown(self, keys: list[int]) -> npt.NDArray[np.int64]:
-        """Return the places of keys that are neither known nor there before."""
-        calls = self._ledger.calls
-        if calls.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
+    def _claimed(self, keys: Hashes) -> npt.NDArray[np.int64]:
+        """Let keys that are neither known nor there before stand for the next rows, and return their places."""
+        ledger, rows = self._ledger, np.arange(len(keys)) + self._ledger.next
+        if (ledger.calls.claim(keys, rows) == rows).all():
             return np.arange(len(keys))
-        first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in calls}
-        return np.array(sorted(first.values()), dtype=np.int64)
+        ledger.rollback()  # which took nothing but this: nothing else was learned yet
+        unknown = np.flatnonzero(ledger.calls.find(keys) < 0)
+        first = {key: place for key, place in zip(keys[unknown[::-1]].tolist(), unknown[::-1].tolist(), strict=True)}
+        kept = np.array(sorted(first.values()), dtype=np.int64)
+        ledger.calls.claim(keys[kept], rows[: len(kept)])
+        return kept
 
     def _admit(self, facts: Facts, now: float) -> tuple[range, set[int]]:
         """Remember *facts* and return their rows, and all rows that what is learned touches."""
@@ -142,7 +147,6 @@ class Once:
         above, leaves, sums = self._trees.within(facts, first)
         state = np.stack((above, leaves, sums, np.full(count, NEW), np.zeros(count, dtype=np.int64)))
         ledger.append(facts, state, now)
-        ledger.calls.fill_new(facts.matrix[KEY].tolist(), rows)
         keys, parents = facts.links
         inner = parents != 0
         ledger.link(keys[inner].tolist(), parents[inner].tolist(), now)
@@ -157,11 +161,7 @@ class Once:
     def _share(self, facts: Facts, rows: range) -> set[int]:
         """Remember the responses of new calls, and return all calls that have one in common."""
         named = np.flatnonzero(facts.matrix[RESPONSE])
-        responses, table = facts.matrix[RESPONSE, named].tolist(), self._ledger.responses
-        if table.keys().isdisjoint(responses) and len(set(responses)) == len(responses):
-            table.fill_new(responses, list(zip((named + rows.start).tolist(), strict=True)))
-            return set()
-        return {row for place in named.tolist() for row in self._resolution.share(rows[place])}
+        return self._ledger.share(facts.matrix[RESPONSE, named], named + rows.start, MOST_SHARING)
 
     def _view_and_callers(self, facts: Facts, rows: range) -> set[int]:
         """Remember which traces hold calls that were written by who answered, and which by who called."""

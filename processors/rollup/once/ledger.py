@@ -2,9 +2,10 @@
 
     rows      0 ............ 4095 | 4096 ......... 8191 | 8192 ....      numbered as they came, never again
     blocks    forgotten whole       oldest kept           growing
-    tables    key -> row, key -> parent's key, id -> rows, ...
+    indices   key -> row, id -> newest row
+    tables    key -> parent's key, id -> rows, ...
 
-Whatever changes in a batch goes through `Table` and `Ledger.write`, so that `rollback` restores all of it.
+Whatever changes in a batch goes through `Index`, `Table` and `Ledger.write`, so that `rollback` restores all of it.
 """
 
 from collections import deque
@@ -14,15 +15,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from processors.rollup.once.facts import FACTS, KEY, RESPONSE, WORDS, Fact, Facts, fact_of, used_words
+from processors.rollup.once.blocks import STATE, WAITS, Block
+from processors.rollup.once.facts import RESPONSE, Fact, Facts
+from processors.rollup.once.index import Index
 
-ABOVE, LEAVES, LEAF_SUM, STATE, WAITS = range(FACTS, FACTS + 5)
-"""Lines that change: the row of the next call above, -1 if there is none; how many innermost calls there are below,
-and the sum of their rows; what the row counts for; the key of the span that is waited for above it."""
-NEW, NOTHING, ITSELF, MERGED = range(-1, 3)
-"""What a row may count for: not known yet, nothing, what its span said, or what several spans said together."""
-
-_LINES = FACTS + 5
 _BITS = 12
 _SIZE = 1 << _BITS
 _NONE = object()
@@ -63,31 +59,19 @@ class Table(dict[K, V]):
         self.update(zip(keys, values, strict=True))
 
 
-class _Block:
-    def __init__(self, arrived: float) -> None:
-        self.matrix = np.zeros((_LINES, _SIZE), dtype=np.int64)
-        self.words: list[str] = []
-        self.codes: dict[str, int] = {}
-        self.arrived = arrived
-
-    def code_of(self, word: str) -> int:
-        code = self.codes.setdefault(word, len(self.words))
-        if code == len(self.words):
-            self.words.append(word)
-        return code
-
-
 class Ledger:
     """Holds what is known of calls, from row *first* up to *next*, and the tables to find it by."""
 
     def __init__(self) -> None:
         self.first = self.next = 0
         self._log: list[Any] = []
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, Block] = {}
+        self._narrow = 0
         self._arrivals: deque[tuple[float, Sequence[int]]] = deque()
-        self.calls: Table[int, int] = Table(self._log)
+        self.calls = Index(self._log)
         self.links: Table[int, int] = Table(self._log)
-        self.responses: Table[int, tuple[int, ...]] = Table(self._log)
+        self._responses = Index(self._log)
+        self._shared: Table[int, tuple[int, ...]] = Table(self._log)
         self.waiting: Table[int, tuple[int, ...]] = Table(self._log)
 
     def table(self) -> Table[Any, Any]:
@@ -97,11 +81,16 @@ class Ledger:
     def begin(self) -> None:
         """Make all changes up to now lasting."""
         self._log.clear()
+        for number in range(max(self._narrow, self.first >> _BITS), self.next >> _BITS):
+            self._blocks[number].narrow()
+        self._narrow = self.next >> _BITS
 
     def rollback(self) -> None:
         """Take back every change since `begin`."""
         for entry in reversed(self._log):
-            if len(entry) == 2:
+            if callable(entry):
+                entry()
+            elif len(entry) == 2:
                 table, keys = entry
                 for key in keys:
                     table.pop(key, None)
@@ -119,24 +108,18 @@ class Ledger:
         if line < 0:
             self.next = row
         else:
-            self._blocks[row >> _BITS].matrix[line, row & _SIZE - 1] = old
+            self._blocks[row >> _BITS].write(line, row & _SIZE - 1, old)
 
     def append(self, facts: Facts, state: npt.NDArray[np.int64], now: float) -> None:
         """Remember calls and what is known of them; *state* are the lines that change."""
         self._log.append((-1, self.next, 0))
         done, count = 0, facts.matrix.shape[1]
-        used = used_words(facts)
         while done < count:
             number, place = divmod(self.next, _SIZE)
-            block = self._blocks.get(number) or self._blocks.setdefault(number, _Block(now))
+            block = self._blocks.get(number) or self._blocks.setdefault(number, Block(_SIZE, now))
             block.arrived = now
             size = min(count - done, _SIZE - place)
-            target = block.matrix[:, place : place + size]
-            target[:WORDS] = facts.matrix[:WORDS, done : done + size]
-            codes = np.zeros(len(facts.words), dtype=np.int64)
-            codes[used] = [block.code_of(facts.words[word]) for word in used.tolist()]
-            target[WORDS:FACTS] = codes[facts.matrix[WORDS:FACTS, done : done + size]]
-            target[FACTS:] = state[:, done : done + size]
+            block.put(place, facts, slice(done, done + size), state)
             self.next, done = self.next + size, done + size
 
     def link(self, keys: Sequence[int], parents: Sequence[int], now: float) -> None:
@@ -150,28 +133,50 @@ class Ledger:
 
     def read(self, line: int, row: int) -> int:
         """Return one number of a call."""
-        return int(self._blocks[row >> _BITS].matrix[line, row & _SIZE - 1])
+        return self._blocks[row >> _BITS].read(line, row & _SIZE - 1)
 
     def write(self, line: int, row: int, value: int) -> None:
         """Change one number of a call."""
-        matrix, place = self._blocks[row >> _BITS].matrix, row & _SIZE - 1
-        self._log.append((line, row, int(matrix[line, place])))
-        matrix[line, place] = value
+        block, place = self._blocks[row >> _BITS], row & _SIZE - 1
+        self._log.append((line, row, block.read(line, place)))
+        block.write(line, place, value)
 
     def fact(self, row: int) -> Fact:
         """Return what the span in *row* said."""
-        block = self._blocks[row >> _BITS]
-        return fact_of(row, block.matrix[:FACTS, row & _SIZE - 1].tolist(), block.words)
+        return self._blocks[row >> _BITS].fact(row, row & _SIZE - 1)
 
     def lines(self, lines: Sequence[int], start: int | None = None) -> tuple[npt.NDArray[np.int64], ...]:
         """Return the numbers of all calls from row *start* on, an array for each of *lines*."""
         first = self.first if start is None else start
-        pieces = []
-        for number in range(first >> _BITS, (self.next + _SIZE - 1) >> _BITS):
-            base = number << _BITS
-            part = slice(max(first - base, 0), min(self.next - base, _SIZE))
-            pieces.append(self._blocks[number].matrix[list(lines), part])
-        return tuple(np.concatenate(pieces, axis=1)) if pieces else tuple(np.zeros((len(lines), 0), dtype=np.int64))
+        pieces = [
+            (self._blocks[number], slice(max(first - (number << _BITS), 0), min(self.next - (number << _BITS), _SIZE)))
+            for number in range(first >> _BITS, (self.next + _SIZE - 1) >> _BITS)
+        ]
+        none = np.zeros(0, dtype=np.int64)
+        return tuple(
+            np.concatenate([none, *(block.line(line, part) for block, part in pieces)], dtype=np.int64)
+            for line in lines
+        )
+
+    def share(self, responses: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], most: int) -> set[int]:
+        """Remember the *responses* of *rows*, at most some more than *most* rows of each; return who shares one."""
+        owners = self._responses.claim(responses, rows)
+        taken = np.isin(responses, responses[owners != rows])
+        touched: set[int] = set()
+        if not taken.any():
+            return touched
+        for response, row, owner in zip(*(line[taken].tolist() for line in (responses, rows, owners)), strict=True):
+            others = self._shared.get(response, (owner,) if owner < rows[0] else ())
+            if len(others) <= most:
+                self._shared.put(response, (*others, row))
+                self._responses.move(response, row)
+                touched.update((row, *others) if others else ())
+        return touched
+
+    def sharing(self, response: int) -> tuple[int, ...]:
+        """Return the rows that have this response."""
+        row = self._responses.get(response)
+        return () if row is None else self._shared.get(response, (row,))
 
     def fill_states(self, first: int, states: npt.NDArray[np.int64]) -> None:
         """Write what the newest calls, from row *first* on, count for."""
@@ -179,7 +184,7 @@ class Ledger:
         while done < len(states):
             number, place = divmod(first + done, _SIZE)
             size = min(len(states) - done, _SIZE - place)
-            self._blocks[number].matrix[STATE, place : place + size] = states[done : done + size]
+            self._blocks[number].fill(STATE, place, states[done : done + size])
             done += size
 
     def expire(self, oldest: float, most_calls: int, most_links: int) -> range:
@@ -200,13 +205,13 @@ class Ledger:
         """Forget a block; the one that grows ends where the next begins."""
         base = number << _BITS
         rows = range(max(self.first, base), min(self.next, base + _SIZE))
-        keys, responses, waits = self._blocks[number].matrix[
-            [KEY, RESPONSE, WAITS], rows.start - base : rows.stop - base
-        ]
-        for key in keys.tolist():
-            self.calls.pop(key, None)
-        forget_members(self.responses, responses.tolist(), range(rows.stop))
-        forget_members(self.waiting, waits.tolist(), range(rows.stop))
+        part, block = slice(rows.start - base, rows.stop - base), self._blocks[number]
+        if self._shared:
+            forget_members(self._shared, block.line(RESPONSE, part).tolist(), range(rows.stop))
+        if self.waiting:
+            forget_members(self.waiting, block.line(WAITS, part).tolist(), range(rows.stop))
+        self.calls.forget(rows.stop)
+        self._responses.forget(rows.stop)
         self.first = rows.stop
         if rows.stop == base + _SIZE:
             del self._blocks[number]

@@ -10,25 +10,14 @@ A row that counted together with rows that are forgotten by now is final: it sta
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from processors.rollup.once.facts import CLASS, PART, RESPONSE, TRACE, VIEW
-from processors.rollup.once.ledger import (
-    ABOVE,
-    ITSELF,
-    LEAF_SUM,
-    LEAVES,
-    MERGED,
-    NEW,
-    NOTHING,
-    STATE,
-    Ledger,
-    Table,
-    forget_rows,
-)
+from processors.rollup.once.blocks import ABOVE, ITSELF, LEAF_SUM, LEAVES, MERGED, NEW, NOTHING, STATE
+from processors.rollup.once.facts import CLASS, PART, TRACE, VIEW
+from processors.rollup.once.ledger import Ledger, Table, forget_rows
 from processors.rollup.once.merging import Record, Report, clusters_of, joined, record_of, report_of
 from processors.rollup.once.overlaps import Overlaps
 from processors.rollup.once.streams import Streams
 
-_MOST_SHARING = 64  # calls with one response id: an id that more have says nothing
+MOST_SHARING = 64  # calls with one response id: an id that more have says nothing
 
 
 class Change(NamedTuple):
@@ -128,7 +117,7 @@ class Resolution:
         return report._replace(responses=frozenset(filter(self._tells, report.responses)))
 
     def _tells(self, response: int) -> bool:
-        return len(self._ledger.responses.get(response, ())) <= _MOST_SHARING
+        return len(self._ledger.sharing(response)) <= MOST_SHARING
 
     def _touched(self, leaves: set[int]) -> dict[int, Report]:
         """Return the reports of *leaves*, and of all that share a response with them or did so before."""
@@ -138,7 +127,7 @@ class Resolution:
             if leaf in reports:
                 continue
             reports[leaf] = self._report(leaf)
-            others = [row for id in reports[leaf].responses for row in self._ledger.responses.get(id, ())]
+            others = [row for id in reports[leaf].responses for row in self._ledger.sharing(id)]
             for row in (*others, *self._clusters.get(leaf, ())):
                 other = self._leaf_of(row)
                 if other is not None and other not in reports:
@@ -247,13 +236,3 @@ class Resolution:
             self.counted.put(row, Counted(record, (row,)))
         else:
             self.counted.drop(row)
-
-    def share(self, row: int) -> set[int]:
-        """Remember the response of *row*, and return the rows that this touches."""
-        responses = self._ledger.responses
-        response = self._ledger.read(RESPONSE, row)
-        others = responses.get(response, ())
-        if len(others) > _MOST_SHARING:
-            return set()
-        responses.put(response, (*others, row))
-        return {row, *others} if others else set()

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from processors.rollup.once.blocks import ABOVE, LEAF_SUM, LEAVES, WAITS
 from processors.rollup.once.facts import CLASS, KEY, PARENT, PART, Facts, Hashes
-from processors.rollup.once.ledger import ABOVE, LEAF_SUM, LEAVES, WAITS, Ledger
+from processors.rollup.once.ledger import Ledger
 
 _DEEPEST = 256  # spans that are looked through
 _NESTED = 64  # calls of one class around each other

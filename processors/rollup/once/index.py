@@ -1,0 +1,145 @@
+"""Finding rows by 64-bit keys: a hash table in two arrays, asked and filled for many keys at once.
+
+    slots    keys  | k7 |    | k2 | k9 | ...     a key's first slot is a hash of it; where another key is,
+             rows  |  5 | -1 |  0 |  8 | ...     it goes on to the slots 1, 3, 6, 10, ... farther
+
+Nothing is taken out: an entry whose row is forgotten counts for nothing, and goes when the table is made anew.
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+Narrow = npt.NDArray[np.int32]
+
+_EMPTY = -1
+_SMALLEST = 10  # bits
+_ROOM = 2.5  # slots an entry when a table is made
+_FULLEST = 0.6  # of its slots are taken when it is made anew
+_FARTHEST = 2**31 - 1  # from the first row: this is what 32 bits hold
+_FEW = 4  # keys that are found faster one by one
+
+
+class Index:
+    """Tells which row each key stands for; *log* gets what takes a change back."""
+
+    def __init__(self, log: list[Callable[[], None]]) -> None:
+        self._log = log
+        # Nobody can foresee the slots: who could might send keys that all have one slot.
+        self._odd = int.from_bytes(os.urandom(8), "little") | 1
+        self._first = self._base = self._used = 0
+        self._make(_SMALLEST)
+
+    def forget(self, first: int) -> None:
+        """Forget all rows before *first*."""
+        self._first = first
+
+    def get(self, key: int) -> int | None:
+        """Return the row that *key* stands for."""
+        slot = self._slot_of(key)
+        if self._rows.item(slot) == _EMPTY:
+            return None
+        row: int = self._rows.item(slot) + self._base
+        return row if row >= self._first else None
+
+    def find(self, keys: Numbers) -> Numbers:
+        """Return the row that each of *keys* stands for, -1 where there is none."""
+        if len(keys) <= _FEW:
+            rows = map(self.get, keys.tolist())
+            return np.array([_EMPTY if row is None else row for row in rows], dtype=np.int64)
+        found = np.full(len(keys), _EMPTY, dtype=np.int64)
+        asked, slots, step = np.arange(len(keys)), self._slots_of(keys), 0
+        while len(asked):
+            rows_there = self._rows[slots]
+            there = (rows_there != _EMPTY).nonzero()[0]
+            asked, slots, rows_there = asked[there], slots[there], rows_there[there]
+            same = self._keys[slots] == keys[asked]
+            found[asked[same]] = rows_there[same]
+            step += 1
+            asked, slots = asked[~same], slots[~same] + step & self._mask
+        found += self._base
+        found[found < self._first] = _EMPTY
+        return found
+
+    def claim(self, keys: Numbers, rows: Numbers) -> Numbers:
+        """Let *keys* stand for *rows*, except those that stand for some already; return what each stands for.
+
+        No two of *rows* are the same, and no other key stands for one. Of equal keys any one gets its row.
+        """
+        if not len(keys):
+            return rows
+        self._make_room(len(keys), int(rows.max()))
+        return self._fill(keys, (rows - self._base).astype(np.int32), self._log)
+
+    def move(self, key: int, row: int) -> None:
+        """Let *key*, which stands for another row, stand for *row*."""
+        slots = np.array([self._slot_of(key)])
+        self._log.append(partial(self._put_back, slots, self._keys[slots], self._rows[slots]))
+        self._rows[slots] = row - self._base
+
+    def _slot_of(self, key: int) -> int:
+        """Return the slot where *key* is, or an empty one where it would be."""
+        slot, step = (key * self._odd & 2**64 - 1) >> self._shift, 0
+        while self._rows.item(slot) != _EMPTY and self._keys.item(slot) != key:
+            step += 1
+            slot = slot + step & self._mask
+        return slot
+
+    def _slots_of(self, keys: Numbers) -> Numbers:
+        return (keys.view(np.uint64) * np.uint64(self._odd) >> np.uint64(self._shift)).view(np.int64)
+
+    def _fill(self, keys: Numbers, rows: Narrow, log: list[Callable[[], None]] | None) -> Numbers:
+        owners = np.empty(len(keys), dtype=np.int64)
+        oldest = self._first - self._base
+        asked, slots, step = np.arange(len(keys)), self._slots_of(keys), 0
+        while len(asked):
+            held = self._rows[slots]
+            mine = self._keys[slots] == keys[asked]
+            free = ((held == _EMPTY) | (mine & (held < oldest))).nonzero()[0]
+            self._take(slots[free], keys[asked[free]], rows[asked[free]], log)
+            mine = self._keys[slots] == keys[asked]
+            owners[asked[mine]] = self._rows[slots[mine]]
+            step += 1
+            asked, slots = asked[~mine], slots[~mine] + step & self._mask
+        owners += self._base
+        return owners
+
+    def _take(self, slots: Numbers, keys: Numbers, rows: Narrow, log: list[Callable[[], None]] | None) -> None:
+        """Write entries into free slots; of several for one slot any one gets it."""
+        old = self._rows[slots]
+        self._rows[slots] = rows
+        won = self._rows[slots] == rows
+        slots, old = slots[won], old[won]
+        if log is not None:
+            log.append(partial(self._put_back, slots, self._keys[slots], old))
+        self._keys[slots] = keys[won]
+        self._used += int(np.count_nonzero(old == _EMPTY))
+
+    def _put_back(self, slots: Numbers, keys: Numbers, rows: Narrow) -> None:
+        self._keys[slots], self._rows[slots] = keys, rows
+        self._used -= int(np.count_nonzero(rows == _EMPTY))
+
+    def _make(self, bits: int) -> None:
+        self._shift, self._mask = 64 - bits, (1 << bits) - 1
+        self._keys = np.zeros(1 << bits, dtype=np.int64)
+        self._rows = np.full(1 << bits, _EMPTY, dtype=np.int32)
+
+    def _make_room(self, more: int, last: int) -> None:
+        """Make the table anew, without what is forgotten, if it has no room for *more* entries up to the row *last*."""
+        if self._used + more <= _FULLEST * len(self._keys) and last - self._base <= _FARTHEST:
+            return
+        keys, rows, base = self._keys, self._rows, self._base
+        self._log.append(partial(self._restore, keys, rows, base, self._used, self._shift))
+        alive = (rows != _EMPTY) & (rows >= self._first - base)
+        keys, kept = keys[alive], (rows[alive] - np.int64(self._first - base)).astype(np.int32)
+        self._make(max(_SMALLEST, int(_ROOM * (len(keys) + more)).bit_length()))
+        self._base, self._used = self._first, 0
+        self._fill(keys, kept, None)
+
+    def _restore(self, keys: Numbers, rows: Narrow, base: int, used: int, shift: int) -> None:
+        self._keys, self._rows, self._base, self._used = keys, rows, base, used
+        self._shift, self._mask = shift, len(keys) - 1
