@@ -57,7 +57,7 @@ def explain(error: ErrorDetails, keys: tuple[str, ...], siblings: Sequence[str],
     if kind == "extra_forbidden":
         return Message("unknown key", hint=suggestion(keys[-1] if keys else "", siblings, "known keys"))
     if kind == "missing":
-        return Message("is required", hint="add this key")
+        return Message("is required", hint="add this key with a value")
     if kind in {"literal_error", "enum"}:
         choices = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
         hint = suggestion(str(error["input"]), choices, "")

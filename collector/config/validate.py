@@ -113,7 +113,7 @@ def _tell(found: Iterable[tuple[ErrorDetails, _Spot]], path: str, report: Report
     told: dict[tuple[Place, str], list[message.Message]] = {}
     for error, spot in found:
         place, where = _place(error, spot), join(path, *spot.keys)
-        if error["type"] == "missing":
+        if error["type"] == "missing" and not _is_null(error, spot):
             where = join(where, error["loc"][-1])
         if where not in report.spoiled:
             explained = message.explain(error, tuple(map(str, spot.keys)), spot.siblings, secret=spot.secret)
@@ -121,6 +121,11 @@ def _tell(found: Iterable[tuple[ErrorDetails, _Spot]], path: str, report: Report
     for (place, where), messages in told.items():
         text, hint = message.together(messages)
         report.problem(place, where, text, hint)
+
+
+def _is_null(error: ErrorDetails, spot: _Spot) -> bool:
+    """Return whether the key that is missing is there, with nothing behind it."""
+    return isinstance(spot.node, Scalar) and spot.keys[-1:] == error["loc"][-1:]
 
 
 def _place(error: ErrorDetails, spot: _Spot) -> Place:
