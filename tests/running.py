@@ -85,10 +85,10 @@ class Collector:
             self.process.kill()
             self.process.wait()
 
-    def stop(self) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask the process to end and return its exit code."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         return self.process.wait(60)
 
     def wait(self) -> int:

@@ -52,6 +52,17 @@ def test_the_readme_names_every_dimension():
     assert [name for name in schema.ROLLUP_DIMENSIONS if f"`{name}`" not in README] == []
 
 
+def test_every_key_of_the_shipped_configuration_is_explained_where_it_is_first_used():
+    explained, above = set(), False
+    for line in (ROOT / "config.yaml").read_text().splitlines():
+        words, _, comment = line.partition("#")
+        key = words.strip().partition(":")[0]
+        if key:
+            assert comment or above or key in explained, line
+            explained.add(key)
+        above = bool(comment) and not key
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     [command] = re.findall(r"\.venv/bin/(pytest.*)", README)
 

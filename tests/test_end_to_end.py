@@ -1,6 +1,8 @@
 """A real application, a real collector, a real kill: views and metrics say what the model endpoint served."""
 
 import os
+import random
+import signal
 import subprocess
 import sys
 
@@ -19,6 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from tests.apps.endpoint import endpoint
+from tests.requests import request
 from tests.running import CONFIG, ROOT, Collector
 
 CALLS = 40
@@ -135,3 +138,17 @@ def test_every_signal_lands_in_its_database(tmp_path):
     ]
     assert metrics == [{"metric_name": "questions", "value": 3}]
     assert [row["column_name"] for row in columns] == ["resource", "resources_string"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_either_signal_delivers_what_waits_and_ends_well(tmp_path, number):
+    collector = Collector(tmp_path, config=CONFIG.replace("flush_timeout: 100ms", "flush_timeout: 10m"))
+    collector.start()
+    with collector.exporting() as export:
+        export(request(7, random.Random(1))[0])
+    waiting = collector.waiting()
+
+    assert collector.stop(number) == 0, collector.text
+    assert (waiting > 0, collector.waiting()) == (True, 0)
+    assert collector.query("SELECT count() AS spans FROM signoz_traces.signoz_index_v3") == [[{"spans": 7}]]
+    assert "Shutdown complete." in collector.text
