@@ -49,7 +49,7 @@ def admit(batch: Batch) -> Admitted:
 
 
 def _time_of(batch: Batch) -> pa.UInt64Array:
-    time = batch.main.column(_TIMES[batch.signal])
+    time = batch.column(_TIMES[batch.signal])
     if batch.signal is Signal.LOGS:
-        return pc.if_else(pc.equal(time, _ZERO), batch.main.column("observed_time_unix_nano"), time)
+        return pc.if_else(pc.equal(time, _ZERO), batch.column("observed_time_unix_nano"), time)
     return time

@@ -12,7 +12,7 @@ Few programs write many spans, so few shapes occur: keys are told apart once per
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from collector.batch import Batch
+from collector.pool import Pool, optional
 
 Positions = npt.NDArray[np.int64]
 """Positions in the flat list of attributes, one per row; -1 where the row has none."""
 
-_FEW = 128
+FEW = 128
 """Among no more rows than this it costs more to find equal shapes than it saves."""
 
 
@@ -43,19 +44,69 @@ class Shapes:
     names: list[str]
 
 
+class Unlaid(NamedTuple):
+    """Is lists of type *kind* that nobody has laid out yet: *slots* say where in *pool* the values are, row by row."""
+
+    kind: pa.ListType
+    offsets: npt.NDArray[np.int32]
+    shapes: Shapes
+    pool: Pool
+    slots: npt.NDArray[np.int64]
+
+    def laid(self) -> pa.ListArray:
+        """Return the lists."""
+        pair = self.kind.value_type
+        values = self.pool.taken(self.slots)
+        flat = pa.StructArray.from_arrays([keys_of(self.shapes), values], fields=list(pair))
+        return pa.ListArray.from_arrays(pa.array(self.offsets), flat, type=self.kind)
+
+
 class Attributes:
     """Is a column of attribute lists laid flat; see the module's drawing."""
 
-    def __init__(self, lists: pa.ListArray, shapes: Shapes | None = None) -> None:
-        self._shapes = shapes
-        self.count = len(lists)
+    def __init__(self, lists: pa.ListArray | Unlaid) -> None:
+        self._given = lists
         offsets = np.asarray(lists.offsets)
+        self.count = len(offsets) - 1
         self.lengths: npt.NDArray[np.int32] = offsets[1:] - offsets[:-1]
         self.starts: npt.NDArray[np.int32] = offsets[:-1] - offsets[0]
-        flat: pa.StructArray = lists.flatten()
-        self.flat = flat
-        self._key_array = flat.field("key")
-        self.values: pa.StructArray = flat.field("value")
+        self.size = int(offsets[-1] - offsets[0])
+
+    @property
+    def kind(self) -> pa.ListType:
+        """The type of the lists."""
+        return self._given.kind if isinstance(self._given, Unlaid) else self._given.type
+
+    @cached_property
+    def lists(self) -> pa.ListArray:
+        """The lists themselves."""
+        return self._given.laid() if isinstance(self._given, Unlaid) else self._given
+
+    @cached_property
+    def flat(self) -> pa.StructArray:
+        """All (key, value), one after the other."""
+        return self.lists.flatten()
+
+    @cached_property
+    def values(self) -> pa.StructArray:
+        """The value of each attribute."""
+        return self.flat.field("value")
+
+    @cached_property
+    def pool(self) -> Pool:
+        """Where the values are, laid out or not."""
+        return self._given.pool if isinstance(self._given, Unlaid) else Pool(self.values)
+
+    @property
+    def slots(self) -> Positions:
+        """The number in the pool of each value."""
+        return self._given.slots if isinstance(self._given, Unlaid) else np.arange(self.size)
+
+    def slots_of(self, positions: Positions) -> Positions:
+        """Return the numbers in the pool of the values at *positions*; -1 stays."""
+        if not isinstance(self._given, Unlaid) or not self.size:
+            return positions
+        return np.where(positions < 0, positions, self._given.slots[positions])
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -65,14 +116,15 @@ class Attributes:
     @cached_property
     def shapes(self) -> Shapes:
         """The distinct sequences of keys, in the order of their first rows."""
-        if self._shapes is not None:
-            return self._shapes
-        if self.count <= _FEW:
-            return _each_alone(self._key_array, self.lengths)
-        shape = _shapes_of(self._key_array, self.starts)
-        first = _first_rows(shape)
+        if isinstance(self._given, Unlaid):
+            return self._given.shapes
+        texts = self.flat.field("key")
+        if self.count <= FEW:
+            return _each_alone(texts, self.lengths)
+        shape = _shapes_of(texts, self.starts)
+        first = first_rows(shape)
         lengths = self.lengths[first]
-        keys = self._key_array.take(pa.array(ranges(self.starts[first], lengths))).dictionary_encode()
+        keys = texts.take(pa.array(ranges(self.starts[first], lengths))).dictionary_encode()
         return Shapes(shape, first, lengths, np.asarray(keys.indices), keys.dictionary.to_pylist())
 
     @cached_property
@@ -107,31 +159,31 @@ class Attributes:
         """Return where the last value of *key* stands in each of *rows*, or -1, without a look at other rows."""
         lengths = self.lengths[rows]
         positions = ranges(self.starts[rows], lengths)
-        hits = np.flatnonzero(pc.equal(self._key_array.take(pa.array(positions)), key))
+        hits = np.flatnonzero(self._are(positions, rows, key))
         found = np.full(len(rows), -1, dtype=np.int64)
         found[np.arange(len(rows)).repeat(lengths)[hits]] = positions[hits]
         return found
 
-    @cached_property
-    def filled(self) -> npt.NDArray[np.bool_]:
-        """Whether each attribute is a text that is not empty."""
-        texts: pa.StringArray = self.members["string_value"]
-        offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
-        filled: npt.NDArray[np.bool_] = offsets[1:] > offsets[:-1]
-        return filled & np.asarray(texts.is_valid()) if texts.null_count else filled
+    def _are(self, positions: Positions, rows: npt.NDArray[np.int64], key: str) -> npt.NDArray[np.bool_]:
+        """Tell which of *positions*, all those of *rows*, have this *key*."""
+        if isinstance(self._given, Unlaid):
+            number = self.names.index(key) if key in self.names else -1
+            return np.equal(self.codes_of(self.shapes.shape[rows]), number)
+        return np.asarray(pc.equal(self.flat.field("key").take(pa.array(positions)), key), dtype=bool)
 
     @cached_property
     def members(self) -> dict[str, pa.Array]:
         """The members of the values (`collector.schema.ANY_VALUE`), one entry per attribute, null where it is other."""
         return dict(zip(self.values.type.names, self.values.flatten(), strict=True))
 
+    def filled(self, positions: Positions) -> npt.NDArray[np.bool_]:
+        """Tell which values at *positions*, none of them -1, are texts that are not empty."""
+        filled: npt.NDArray[np.bool_] = self.pool.filled[self.slots_of(positions)]
+        return filled
+
     def member(self, name: str, positions: Positions) -> pa.Array:
         """Return one member of the values at *positions*, null where -1 or other."""
-        return self._entries(name).take(optional(positions))
-
-    def _entries(self, name: str) -> pa.Array:
-        """Return what `members` holds as *name*: one alone is cheaper to get where no value is missing."""
-        return self.members[name] if self.values.null_count else self.values.field(name)
+        return self.pool.member(name).take(optional(self.slots_of(positions)))
 
     def strings(self, positions: Positions) -> pa.StringArray:
         """Return the string values at *positions*, null where there is none or it is no string."""
@@ -158,9 +210,9 @@ class Attributes:
 
     def naturals(self, positions: Positions) -> npt.NDArray[np.int64]:
         """Return what `counts` does as numpy integers (shape as given), with -1 for null."""
-        if not len(self._naturals):
+        if not self.size:
             return np.full(positions.shape, -1, dtype=np.int64)
-        found = np.where(positions >= 0, self._naturals[positions], -1)
+        found = np.where(positions >= 0, self.pool.naturals[self.slots_of(positions)], -1)
         others = np.flatnonzero((positions >= 0) & (found < 0))
         if len(others):
             array = np.nan_to_num(np.asarray(self.numbers(positions.ravel()[others]).fill_null(-1.0)), nan=-1.0)
@@ -168,38 +220,24 @@ class Attributes:
             found.flat[others] = np.where(whole, array, -1).astype(np.int64)
         return found
 
-    @cached_property
-    def _naturals(self) -> npt.NDArray[np.int64]:
-        """The integer of each attribute, negative where it is none or negative."""
-        return np.asarray(self._entries("int_value").fill_null(-1))
+
+def keys_of(shapes: Shapes) -> pa.StringArray:
+    """Return the keys of all rows, those of a shape written at once."""
+    keys = pa.array(shapes.names, pa.string()).take(pa.array(shapes.codes))
+    _, offsets, text = keys.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[: len(keys) + 1]
+    ends = ends_of(shapes.lengths)
+    texts = pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(bounds[ends]), text])
+    places = ranges(ends[shapes.shape], shapes.lengths[shapes.shape])
+    offsets = np.zeros(len(places) + 1, dtype=np.int32)
+    np.cumsum(np.take(np.diff(bounds), places), out=offsets[1:])
+    every = texts.take(pa.array(shapes.shape)).buffers()[2]
+    return pa.Array.from_buffers(pa.string(), len(places), [None, pa.py_buffer(offsets), every])
 
 
-def shapes_by_codes(codes: npt.NDArray[np.int32], offsets: npt.NDArray[np.int32], names: Sequence[str]) -> Shapes:
-    """Return the shapes of rows whose keys are known: ``names[code]``, from offset to offset.
-
-    A name may stand there twice, or for no key.
-    """
-    numbers: dict[str, int] = {}
-    place = np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int32)
-    codes = place[codes]
-    shape = np.arange(len(offsets) - 1)
-    if len(shape) > _FEW:
-        shape = _distinct(pa.py_buffer(codes), offsets * np.int32(codes.itemsize)) if len(codes) else shape * 0
-    first = _first_rows(shape)
-    lengths = offsets[first + 1] - offsets[first]
-    codes = codes[ranges(offsets[first], lengths)]
-    used = np.zeros(len(numbers), dtype=bool)
-    used[codes] = True
-    compact = (np.cumsum(used) - 1).astype(np.int32)
-    return Shapes(shape, first, lengths, compact[codes], [name for name, number in numbers.items() if used[number]])
-
-
-def with_attributes(batch: Batch, lists: pa.ListArray, shapes: Shapes) -> Batch:
-    """Return the batch with other attributes for its items, whose *shapes* are known."""
-    main = batch.main
-    place = main.schema.get_field_index("attributes")
-    changed = main.set_column(place, main.schema.field(place), lists)
-    return batch.with_main(changed, {_main_attributes: Attributes(changed.column(place), shapes)})
+def with_attributes(batch: Batch, attributes: Attributes) -> Batch:
+    """Return the batch with other attributes for its items; they are laid out once somebody wants the column."""
+    return batch.with_late("attributes", lambda: attributes.lists, {_main_attributes: attributes})
 
 
 def attributes_of(batch: Batch) -> Attributes:
@@ -212,21 +250,17 @@ def resource_attributes_of(batch: Batch) -> Attributes:
     return batch.memo(_resource_attributes)
 
 
+def ends_of(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return where rows of these *lengths* end that stand one after the other, behind a 0."""
+    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+
+
 def ranges(starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return start, start+1, ... of every row, one after the other."""
     before = np.cumsum(lengths, dtype=np.int64) - lengths
     total = int(before[-1] + lengths[-1]) if len(lengths) else 0
     positions: npt.NDArray[np.int64] = np.arange(total) + np.repeat(starts - before, lengths)
     return positions
-
-
-def optional(positions: npt.NDArray[np.int64]) -> pa.Int64Array:
-    """Return the positions for Arrow: null where negative."""
-    present = positions >= 0
-    if present.all():
-        return pa.array(positions)
-    bits = pa.py_buffer(np.packbits(present, bitorder="little"))
-    return pa.Array.from_buffers(pa.int64(), len(positions), [bits, pa.py_buffer(np.ascontiguousarray(positions))])
 
 
 def _each_alone(keys: pa.StringArray, lengths: npt.NDArray[np.int32]) -> Shapes:
@@ -248,27 +282,29 @@ def _shapes_of(keys: pa.StringArray, starts: npt.NDArray[np.int32]) -> npt.NDArr
     _, offsets, text = keys.buffers()
     bounds = np.frombuffer(offsets, np.int32)[keys.offset :][: len(keys) + 1]
     ends = np.append(starts, np.int32(len(keys)))
-    shape = _distinct(text, bounds[ends])
-    sizes = _distinct(pa.py_buffer(np.diff(bounds)), ends * np.int32(bounds.itemsize))
+    shape = distinct(text, bounds[ends])
+    sizes = distinct(pa.py_buffer(np.diff(bounds)), ends * np.int32(bounds.itemsize))
     example = np.empty(int(shape.max()) + 1, dtype=np.int64)
     example[shape] = alone
     return shape if np.array_equal(sizes[example[shape]], sizes) else alone
 
 
-def _first_rows(shape: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def first_rows(shape: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the first row of each number: *shape* holds those from 0 on."""
     first = np.empty(int(shape.max(initial=-1)) + 1, dtype=np.int64)
     first[shape[::-1]] = np.arange(len(shape) - 1, -1, -1)
     return first
 
 
-def _distinct(data: pa.Buffer, bounds: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+def distinct(data: pa.Buffer, bounds: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the number of each piece of *data* among the distinct ones, in the order of their first occurrence."""
+    bounds = bounds.astype(np.int32, copy=False)
     pieces = pa.Array.from_buffers(pa.binary(), len(bounds) - 1, [None, pa.py_buffer(bounds), data])
     return np.asarray(pieces.dictionary_encode().indices).astype(np.int64)
 
 
 def _main_attributes(batch: Batch) -> Attributes:
-    return Attributes(batch.main.column("attributes"))
+    return Attributes(batch.column("attributes"))
 
 
 def _resource_attributes(batch: Batch) -> Attributes:

@@ -16,7 +16,7 @@ Rows are never Python objects here; a table is an Arrow record batch whose colum
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -74,6 +74,37 @@ def content_id(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
+class _Late(Mapping[str, pa.RecordBatch]):
+    """Is tables of which one has a column that is made once somebody asks for that table.
+
+    Several steps may change a column one after the other; only what comes out of the last is made.
+    """
+
+    def __init__(
+        self, early: Mapping[str, pa.RecordBatch], table: str, column: str, make: Callable[[], pa.Array]
+    ) -> None:
+        self.early = early
+        """The tables with the column as it was before, once it is made as it is."""
+        self.column = column
+        self._table = table
+        self._make: Callable[[], pa.Array] | None = make
+
+    def __getitem__(self, name: str) -> pa.RecordBatch:
+        make = self._make
+        if name == self._table and make is not None:
+            table = self.early[name]
+            place = table.schema.get_field_index(self.column)
+            made = table.set_column(place, table.schema.field(place), make())
+            self.early, self._make = {**self.early, name: made}, None
+        return self.early[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.early)
+
+    def __len__(self) -> int:
+        return len(self.early)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Immutable columns of one signal.
@@ -98,7 +129,17 @@ class Batch:
     @property
     def rows(self) -> int:
         """How many items the batch holds."""
-        return int(self.main.num_rows)
+        return int(self._early[MAIN_TABLE[self.signal]].num_rows)
+
+    def column(self, name: str) -> pa.Array:
+        """Return one column of the items: that of `main`, without having a late one made for it."""
+        tables = self.tables
+        early = tables if isinstance(tables, _Late) and tables.column == name else self._early
+        return early[MAIN_TABLE[self.signal]].column(name)
+
+    @property
+    def _early(self) -> Mapping[str, pa.RecordBatch]:
+        return self.tables.early if isinstance(self.tables, _Late) else self.tables
 
     @property
     def requests(self) -> tuple[str, ...]:
@@ -123,6 +164,15 @@ class Batch:
         *memo* is what is known of the new batch already: what `memo` shall return.
         """
         return Batch(self.id, self.signal, {**self.tables, MAIN_TABLE[self.signal]: main}, self.members, dict(memo))
+
+    def with_late(
+        self, column: str, make: Callable[[], pa.Array], memo: Mapping[Callable[["Batch"], Any], Any]
+    ) -> "Batch":
+        """Return the same batch with another *column* for the same items, which *make* makes if somebody wants it."""
+        tables = self.tables
+        early = tables.early if isinstance(tables, _Late) and tables.column == column else tables
+        late = _Late(early, MAIN_TABLE[self.signal], column, make)
+        return Batch(self.id, self.signal, late, self.members, dict(memo))
 
     def derive(self, name: str, signal: Signal, tables: Mapping[str, pa.RecordBatch]) -> "Batch":
         """Return a new batch made from this one by the step called *name*; its id repeats when this one's does."""

@@ -192,24 +192,24 @@ def _severities(batch: Batch, wanted: MatchConfig) -> Mask:
     severity = wanted.log_severity_number
     if batch.signal is not Signal.LOGS or severity is None:
         return np.zeros(batch.rows, dtype=bool)
-    numbers = np.asarray(batch.main.column("severity_number"))
+    numbers = np.asarray(batch.column("severity_number"))
     found: Mask = (numbers >= severity.min) | ((numbers == 0) & severity.match_undefined)
     return found if severity.match_undefined else found & (numbers != 0)
 
 
 def _of_owner(batch: Batch, column: str, found: Mask) -> Mask:
     """Tell of each item whether its owner was found."""
-    told: Mask = found[np.asarray(batch.main.column(column))]
+    told: Mask = found[np.asarray(batch.column(column))]
     return told
 
 
 def _kinds(batch: Batch) -> pa.Array:
-    numbers = np.clip(np.asarray(batch.main.column("kind")), -1, len(SPAN_KINDS))
+    numbers = np.clip(np.asarray(batch.column("kind")), -1, len(SPAN_KINDS))
     return pa.array([*SPAN_KINDS, None, None], pa.string()).take(pa.array(numbers % (len(SPAN_KINDS) + 2)))
 
 
 def _metric_names(batch: Batch) -> pa.Array:
-    return batch.tables["metrics"].column("name").take(batch.main.column("metric"))
+    return batch.tables["metrics"].column("name").take(batch.column("metric"))
 
 
 def _pattern(value: Any) -> str:
@@ -221,11 +221,11 @@ def _pattern(value: Any) -> str:
 _TEXTS: Mapping[str, Callable[[Batch, MatchConfig], Mask]] = MappingProxyType(
     {
         "services": _services,
-        "span_names": _text_test(Signal.TRACES, "span_names", lambda batch: batch.main.column("name")),
+        "span_names": _text_test(Signal.TRACES, "span_names", lambda batch: batch.column("name")),
         "span_kinds": _text_test(Signal.TRACES, "span_kinds", _kinds),
-        "log_bodies": _text_test(Signal.LOGS, "log_bodies", lambda batch: batch.main.column("body").flatten()[0]),
+        "log_bodies": _text_test(Signal.LOGS, "log_bodies", lambda batch: batch.column("body").flatten()[0]),
         "log_severity_texts": _text_test(
-            Signal.LOGS, "log_severity_texts", lambda batch: batch.main.column("severity_text")
+            Signal.LOGS, "log_severity_texts", lambda batch: batch.column("severity_text")
         ),
         "metric_names": _text_test(Signal.METRICS, "metric_names", _metric_names),
     }

@@ -1,78 +1,112 @@
-"""Adding, replacing and dropping attributes of many rows at once.
+"""Adding, replacing, renaming and dropping attributes of many rows at once.
 
     lists      [[a b] [c] []]     additions  x to row 0, x and y to row 2;  dropped  b;  replaced  c
     result     [[a x] [C] [x y]]
 
-For the rows that change, each member of the old values and the new ones are laid one after the other, and one `take`
-brings them into the order of the rows. Long runs of other rows are copied whole.
+No value moves: `Pool` takes in the new ones, and each row lists the numbers of those it has now. The keys of rows that
+had the same and change in the same way are worked out once for all of them.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from collector.attributes import Attributes, attributes_of, optional, ranges, shapes_by_codes, with_attributes
+from collector.attributes import (
+    FEW,
+    Attributes,
+    Positions,
+    Shapes,
+    Unlaid,
+    attributes_of,
+    distinct,
+    ends_of,
+    first_rows,
+    ranges,
+    with_attributes,
+)
 from collector.batch import Batch
+from collector.pool import Pool
+from collector.schema import ANY_VALUE
 
-Rows = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
+Rows = Numbers
 """Row numbers, each at most once."""
 
-_SHORT_RUN = 32
-"""Copying a run costs what it costs to take the attributes of about so many rows one by one."""
+_NONE: Positions = np.array([], dtype=np.int64)
+_NO_NAMES: Mapping[str, Positions] = {}
+_DROPPED = 1
 
 
 class Addition(NamedTuple):
-    """Is one attribute for many rows: ``values[choice]``, non-null, of the type of *member* of an AnyValue."""
+    """Is one attribute for many rows: ``values[choice]``, non-null, of the type of *member* of an AnyValue.
+
+    Without *values* they get those that stand at the positions *choice* already, which are of this *member*.
+    """
 
     key: str
     rows: Rows
     member: str
-    values: pa.Array | Sequence[Any]
-    choice: Rows
+    values: pa.Array | Sequence[Any] | None
+    choice: npt.NDArray[np.int64]
 
 
 class Replacement(NamedTuple):
     """Is another value for the attributes at *positions*: ``values[choice]``, non-null, as *member* of an AnyValue."""
 
-    positions: npt.NDArray[np.int64]
+    positions: Positions
     member: str
-    values: pa.Array | Sequence[Any]
-    choice: Rows
+    values: pa.Array | Sequence[Any] | None
+    choice: npt.NDArray[np.int64]
 
 
-class _Layout(NamedTuple):
-    """Says what the changed *rows* hold: in *order* the positions of old attributes, -1 in the *slots* of new values.
+class _Change(NamedTuple):
+    """Says what becomes of rows: the *fate* of each old attribute, and which additions each row gets.
 
-    *codes* are the numbers of their keys among the names of the batch and those of the additions, one after the other.
+    A fate is 0, for none, or `_DROPPED`, or higher for another name. A row is made of *kept* old attributes and, behind
+    them, *added* new ones; *places* are the numbers of these among the additions, row by row.
     """
 
-    rows: Rows
-    order: npt.NDArray[np.int64]
-    codes: npt.NDArray[np.int32]
-    slots: list[npt.NDArray[np.int64]]
-    offsets: npt.NDArray[np.int64]
+    fate: npt.NDArray[np.int32]
+    places: Numbers
+    kept: Numbers
+    added: Numbers
 
 
-_NONE = np.array([], dtype=np.int64)
-
-
-def rewrite(
+def rewritten(
     attributes: Attributes,
-    kind: pa.DataType,
     *,
     additions: Sequence[Addition] = (),
     replacements: Sequence[Replacement] = (),
-    dropped: npt.NDArray[np.int64] = _NONE,
-) -> pa.ListArray:
-    """Return the lists of type *kind* without the *dropped* positions, and with the additions at the rows' ends.
+    dropped: Positions = _NONE,
+    renamed: Mapping[str, Positions] = _NO_NAMES,
+) -> Attributes:
+    """Return the attributes without the *dropped* positions, and with the additions at the rows' ends.
 
-    A position is replaced once at most, and not also dropped.
+    *renamed* are positions by the name that they get. A position is replaced once at most, and not also dropped.
     """
-    return _rewritten(attributes, kind, additions, replacements, dropped)[0]
+    pool, slots = _pooled(attributes, [*additions, *replacements])
+    old = attributes.slots.copy() if replacements else attributes.slots
+    for replacement, new in zip(replacements, slots[len(additions) :], strict=True):
+        old[replacement.positions] = new
+    fate = np.zeros(attributes.size, dtype=np.int32)
+    for number, positions in enumerate((dropped, *renamed.values()), start=_DROPPED):
+        fate[positions] = number
+    kept = attributes.lengths.astype(np.int64)
+    if len(dropped):
+        gone = fate == _DROPPED
+        kept -= np.bincount(attributes.rows[gone], minlength=attributes.count)
+        old = old[~gone]
+    rows = np.concatenate([_NONE, *(addition.rows for addition in additions)])
+    by_row = np.argsort(rows, kind="stable")
+    places = np.repeat(np.arange(len(additions)), [len(addition.rows) for addition in additions])[by_row]
+    change = _Change(fate, places, kept, np.bincount(rows, minlength=attributes.count))
+    new = np.concatenate([_NONE, *slots[: len(additions)]])[by_row]
+    shapes = _shapes(attributes, change, list(renamed), [addition.key for addition in additions])
+    offsets = ends_of(kept + change.added).astype(np.int32)
+    return Attributes(Unlaid(attributes.kind, offsets, shapes, pool, _joined(old, new, kept, change.added)))
 
 
 def with_rewritten(
@@ -80,187 +114,98 @@ def with_rewritten(
     *,
     additions: Sequence[Addition] = (),
     replacements: Sequence[Replacement] = (),
-    dropped: npt.NDArray[np.int64] = _NONE,
+    dropped: Positions = _NONE,
+    renamed: Mapping[str, Positions] = _NO_NAMES,
 ) -> Batch:
-    """Return the batch with the attributes of its items changed as `rewrite` does.
-
-    The keys of the new ones follow from those of the old, so nobody has to tell them apart once more.
-    """
+    """Return the batch with the attributes of its items changed as `rewritten` does."""
     attributes = attributes_of(batch)
-    kind = batch.main.schema.field("attributes").type
-    lists, offsets, layout = _rewritten(attributes, kind, additions, replacements, dropped)
-    names = [*attributes.names, *(addition.key for addition in additions)]
-    return with_attributes(batch, lists, shapes_by_codes(_codes(attributes, offsets, layout), offsets, names))
+    changed = rewritten(attributes, additions=additions, replacements=replacements, dropped=dropped, renamed=renamed)
+    return with_attributes(batch, changed)
 
 
-def _codes(attributes: Attributes, offsets: npt.NDArray[np.int32], layout: _Layout) -> npt.NDArray[np.int32]:
-    """Return the numbers of the keys of all rows, those that did not change too."""
-    if len(layout.rows) == attributes.count:
-        return layout.codes
-    codes = np.empty(offsets[-1], dtype=np.int32)
-    same = np.ones(attributes.count, dtype=bool)
-    same[layout.rows] = False
-    lengths = np.diff(offsets)
-    codes[ranges(offsets[:-1][same], lengths[same])] = attributes.codes_of(attributes.shapes.shape[same])
-    codes[ranges(offsets[layout.rows], lengths[layout.rows])] = layout.codes
-    return codes
+def _pooled(attributes: Attributes, writes: Sequence[Addition | Replacement]) -> tuple[Pool, list[Numbers]]:
+    """Return the pool with all that is written, and where in it that is; equal arrays are taken in once."""
+    blocks: dict[str, dict[int, pa.Array | Sequence[Any]]] = {}
+    for write in writes:
+        if write.values is not None:
+            blocks.setdefault(write.member, {})[id(write.values)] = write.values
+    pool = attributes.pool
+    given: dict[str, pa.Array] = {}
+    starts: dict[tuple[str, int], int] = {}
+    end = pool.size
+    for member, block in blocks.items():
+        kind = ANY_VALUE.field(member).type
+        arrays = [values if isinstance(values, pa.Array) else pa.array(values, kind) for values in block.values()]
+        for name, array in zip(block, arrays, strict=True):
+            starts[member, name] = end
+            end += len(array)
+        given[member] = pa.concat_arrays(arrays) if len(arrays) > 1 else arrays[0]
+    slots = [
+        attributes.slots_of(write.choice)
+        if write.values is None
+        else starts[write.member, id(write.values)] + write.choice
+        for write in writes
+    ]
+    return pool.with_given(given), slots
 
 
-def _rewritten(
-    attributes: Attributes,
-    kind: pa.DataType,
-    additions: Sequence[Addition],
-    replacements: Sequence[Replacement],
-    dropped: npt.NDArray[np.int64],
-) -> tuple[pa.ListArray, npt.NDArray[np.int32], _Layout]:
-    """Return the new lists, their offsets, and the layout of the rows that changed."""
-    edges = _edges(attributes, additions, [dropped, *(each.positions for each in replacements)])
-    rows = ranges(edges[::2], edges[1::2] - edges[::2])
-    layout = _layout(attributes, rows, additions, replacements, dropped)
-    taken = _taken(attributes, additions, replacements, layout)
-    lengths = attributes.lengths.astype(np.int64)
-    lengths[rows] = np.diff(layout.offsets)
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    pieces = list(_pieces(attributes, edges, taken, layout.offsets))
-    flat = pa.concat_arrays(pieces) if len(pieces) > 1 else pieces[0]
-    return pa.ListArray.from_arrays(pa.array(offsets), flat, type=kind), offsets, layout
+def _joined(old: Numbers, new: Numbers, kept: Numbers, added: Numbers) -> Numbers:
+    """Return what is *kept* of each row of *old* and, behind it, what is *added* of *new*, row by row."""
+    if not len(new):
+        return old
+    is_new = np.repeat(np.tile([False, True], len(kept)), np.stack((kept, added), axis=1).ravel())
+    joined = np.empty(len(is_new), dtype=old.dtype)
+    joined[~is_new] = old
+    joined[is_new] = new
+    return joined
 
 
-def _edges(
-    attributes: Attributes, additions: Sequence[Addition], touched: Sequence[npt.NDArray[np.int64]]
-) -> npt.NDArray[np.int64]:
-    """Return where the runs of rows that change begin and end: first, end, first, end, ..."""
-    whole = np.array([0, attributes.count])
-    if attributes.count < 2 * _SHORT_RUN:
-        return whole
-    changed = np.zeros(attributes.count, dtype=bool)
-    for positions in touched:
-        changed[attributes.rows[positions]] = True
-    for addition in additions:
-        changed[addition.rows] = True
-    edges = np.flatnonzero(np.diff(changed, prepend=False, append=False))
-    return whole if len(edges) * _SHORT_RUN > attributes.count else edges
-
-
-def _layout(
-    attributes: Attributes,
-    rows: Rows,
-    additions: Sequence[Addition],
-    replacements: Sequence[Replacement],
-    dropped: npt.NDArray[np.int64],
-) -> _Layout:
-    lengths = attributes.lengths[rows].astype(np.int64)
-    kept = ranges(attributes.starts[rows], lengths)
-    kept_codes = attributes.codes_of(attributes.shapes.shape[rows])
-    place = np.empty(attributes.count, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    if len(dropped):
-        keep = np.ones(len(attributes.flat), dtype=bool)
-        keep[dropped] = False
-        kept, kept_codes = kept[keep[kept]], kept_codes[keep[kept]]
-        lengths -= np.bincount(place[attributes.rows[dropped]], minlength=len(rows))
-    grown = lengths.copy()
-    taken = []
-    for addition in additions:
-        at = place[addition.rows]
-        taken.append((at, grown[at]))
-        grown[at] += 1
-    offsets = np.concatenate(([0], np.cumsum(grown)))
-    order = np.full(offsets[-1], -1, dtype=np.int64)
-    codes = np.empty(offsets[-1], dtype=np.int32)
-    old = ranges(offsets[:-1], lengths)
-    order[old], codes[old] = kept, kept_codes
-    slots = [offsets[at] + place_in_row for at, place_in_row in taken]
-    for number, new in enumerate(slots, start=len(attributes.names)):
-        codes[new] = number
-    slots += _replaced_slots(attributes, replacements, order, (kept, old))
-    return _Layout(rows, order, codes, slots, offsets)
-
-
-def _replaced_slots(
-    attributes: Attributes,
-    replacements: Sequence[Replacement],
-    order: npt.NDArray[np.int64],
-    moved: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
-) -> list[npt.NDArray[np.int64]]:
-    """Return where the replaced attributes come to stand, and empty those slots; *moved* is from where to where."""
-    if not replacements:
-        return []
-    kept, old = moved
-    now = np.empty(len(attributes.flat), dtype=np.int64)
-    now[kept] = old
-    slots = [now[each.positions] for each in replacements]
-    for each in slots:
-        order[each] = -1
-    return slots
-
-
-def _taken(
-    attributes: Attributes, additions: Sequence[Addition], replacements: Sequence[Replacement], layout: _Layout
-) -> pa.StructArray:
-    """Return the (key, value) structs of the changed rows, one after the other."""
-    old = optional(layout.order)
-    value = attributes.values.type
-    writes: list[Addition | Replacement] = [*additions, *replacements]
-    new = list(zip(writes, layout.slots, strict=True))
-    members = []
-    for field in value:
-        own = [(each, slots) for each, slots in new if each.member == field.name]
-        held = attributes.members[field.name]
-        members.append(_member(held, own, layout.order) if own else _plain(held, old))
-    mask = None
-    if attributes.values.null_count:
-        missing = np.append(np.asarray(attributes.values.is_null()), False)
-        mask = pa.array(missing[layout.order])
-    values = pa.StructArray.from_arrays(members, fields=list(value), mask=mask)
-    names = [*attributes.names, *(addition.key for addition in additions)]
-    return pa.StructArray.from_arrays(
-        [pa.array(names, pa.string()).take(pa.array(layout.codes)), values], fields=list(attributes.flat.type)
+def _shapes(attributes: Attributes, change: _Change, renamed: Sequence[str], added: Sequence[str]) -> Shapes:
+    """Return the shapes of the changed rows; *renamed* are new names of old attributes, *added* those of additions."""
+    alike = _alike(attributes, change)
+    rows = first_rows(alike)
+    known = len(attributes.names)
+    fate = change.fate[ranges(attributes.starts[rows], attributes.lengths[rows])]
+    old = attributes.codes_of(attributes.shapes.shape[rows])
+    old = np.where(fate > _DROPPED, known - _DROPPED - 1 + fate, old)[fate != _DROPPED]
+    places = ranges((np.cumsum(change.added) - change.added)[rows], change.added[rows])
+    new = known + len(renamed) + change.places[places]
+    lengths = change.kept[rows] + change.added[rows]
+    codes, names = _compact(
+        _joined(old, new, change.kept[rows], change.added[rows]), [*attributes.names, *renamed, *added]
     )
+    if attributes.count <= FEW:
+        return Shapes(alike, rows, lengths.astype(np.int32), codes, names)
+    # Rows that had other keys, or changed in another way, may have come to have the same.
+    same = distinct(pa.py_buffer(codes), ends_of(lengths) * codes.itemsize) if len(codes) else np.zeros_like(rows)
+    first = first_rows(same)
+    codes = codes[ranges((np.cumsum(lengths) - lengths)[first], lengths[first])]
+    return Shapes(same[alike], rows[first], lengths[first].astype(np.int32), codes, names)
 
 
-def _plain(values: pa.Array, order: pa.Int64Array) -> pa.Array:
-    if values.null_count == len(values):
-        return pa.nulls(len(order), values.type)
-    return values.take(order)
+def _alike(attributes: Attributes, change: _Change) -> Numbers:
+    """Return a number for each row: equal ones only for rows that had the same keys and change in the same way."""
+    if attributes.count <= FEW:
+        return np.arange(attributes.count)
+    lines = [attributes.shapes.shape]
+    if len(change.places):
+        lines.append(distinct(pa.py_buffer(change.places), ends_of(change.added) * change.places.itemsize))
+    touched = np.flatnonzero(change.fate)
+    if len(touched):
+        rows = attributes.rows[touched]
+        told = np.stack((touched - attributes.starts[rows], change.fate[touched]), axis=1)
+        counts = np.bincount(rows, minlength=attributes.count)
+        lines.append(distinct(pa.py_buffer(told), ends_of(counts) * told.itemsize * 2))
+    table = np.stack(lines, axis=1)
+    return distinct(pa.py_buffer(table), np.arange(len(table) + 1) * table.itemsize * len(lines))
 
 
-def _member(
-    values: pa.Array,
-    additions: Sequence[tuple[Addition | Replacement, npt.NDArray[np.int64]]],
-    order: npt.NDArray[np.int64],
-) -> pa.Array:
-    """Return one member in the order wanted; equal arrays of new values are laid down once."""
-    starts = {id(values): 0}
-    sources, end = [values], len(values)
-    words: list[Any] = []
-    order = order.copy()
-    for addition, _ in additions:
-        if isinstance(addition.values, pa.Array) and id(addition.values) not in starts:
-            starts[id(addition.values)] = end
-            sources.append(addition.values)
-            end += len(addition.values)
-    for addition, slots in additions:
-        start = starts.get(id(addition.values), end + len(words))
-        order[slots] = start + addition.choice
-        if id(addition.values) not in starts:
-            words.extend(addition.values)
-    order[order < 0] = end + len(words)
-    source = pa.concat_arrays([*sources, pa.array([*words, None], values.type)])
-    return source.take(pa.array(order))
-
-
-def _pieces(
-    attributes: Attributes, edges: npt.NDArray[np.int64], taken: pa.StructArray, offsets: npt.NDArray[np.int64]
-) -> Iterator[pa.StructArray]:
-    """Yield the attributes of runs of rows: unchanged up to the first edge, changed up to the next, and so on."""
-    ends = np.append(attributes.starts, len(attributes.flat))
-    bounds = [0, *edges.tolist(), attributes.count]
-    done = 0
-    for number, (first, last) in enumerate(pairwise(bounds)):
-        if number % 2:
-            size = last - first
-            yield taken.slice(offsets[done], offsets[done + size] - offsets[done])
-            done += size
-        elif first < last:
-            yield attributes.flat.slice(ends[first], ends[last] - ends[first])
+def _compact(codes: Numbers, names: Sequence[str]) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """Return the keys ``names[code]`` by the numbers of distinct names, those that occur."""
+    used = np.zeros(len(names), dtype=bool)
+    used[codes] = True
+    numbers: dict[str, int] = {}
+    place = np.zeros(len(names), dtype=np.int32)
+    for code in np.flatnonzero(used).tolist():
+        place[code] = numbers.setdefault(names[code], len(numbers))
+    return place[codes], list(numbers)

@@ -120,7 +120,7 @@ def _calls_of(batch: Batch, attributes: Attributes) -> _Calls | None:
     tokens[tokens > _MOST_TOKENS] = -1
     embeddings = np.array([word == "embeddings" for word in words])[codes[0]]
     tokens[_OUTPUT, embeddings] = -1
-    start = np.asarray(batch.main.column("start_time_unix_nano"))[rows]
+    start = np.asarray(batch.column("start_time_unix_nano"))[rows]
     stale = found[-1, rows]
     return _Calls(
         rows,

@@ -18,7 +18,7 @@ _KEY = "event.name"
 
 def with_event_names(batch: Batch) -> Batch:
     """Return the batch of log records with the name of each event among its attributes."""
-    names = batch.main.column("event_name")
+    names = batch.column("event_name")
     lacking = attributes_of(batch).locate([_KEY])[0] < 0
     rows = np.flatnonzero(np.asarray(pc.not_equal(names, "")) & lacking)
     if not len(rows):

@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes
 from collector.patterns import group_names, matching
-from collector.rewrite import Addition, Replacement, rewrite
+from collector.rewrite import Addition, Replacement, rewritten
 from collector.rows import Mask
+from collector.schema import ANY_VALUE
 from collector.values import as_texts, each_distinct, typed
 from processors.attribute_actions.actions import ActionConfig
 
@@ -47,15 +48,13 @@ def applied(lists: pa.ListArray, actions: Sequence[ActionConfig], rows: Mask) ->
     for action in actions:
         changes = _DEEDS[action.action](attributes, action, rows)
         if changes.additions or changes.replacements or len(changes.dropped):
-            lists = rewrite(
+            attributes = rewritten(
                 attributes,
-                lists.type,
                 additions=changes.additions,
                 replacements=changes.replacements,
                 dropped=changes.dropped,
             )
-            attributes = Attributes(lists)
-    return lists
+    return attributes.lists
 
 
 def _put(attributes: Attributes, action: ActionConfig, rows: Mask) -> _Changes:
@@ -71,13 +70,11 @@ def _sources(attributes: Attributes, action: ActionConfig, rows: Mask) -> Iterat
         return
     places = attributes.locate([action.from_attribute])[0] if action.from_attribute else np.full(len(rows), -1)
     left = rows.copy()
-    for member, values in attributes.members.items():
-        if values.null_count == len(values):
-            continue
-        held = np.append(np.asarray(values.is_valid()), False)[places] & left
+    for member, values in _held(attributes, places):
+        held = np.asarray(values.is_valid()) & left
         if held.any():
             left &= ~held
-            yield _New(np.flatnonzero(held), member, values, places[held])
+            yield _New(np.flatnonzero(held), member, None, places[held])
     if action.default_value is not None and left.any():
         yield _constant(np.flatnonzero(left), action.default_value)
 
@@ -170,7 +167,7 @@ def _positions(attributes: Attributes, wanted: Callable[[str], bool]) -> Numbers
 
 def _held(attributes: Attributes, places: Numbers) -> Iterator[tuple[str, pa.Array]]:
     """Yield the members that some values at *places* have, null at the other places."""
-    for member in attributes.members if len(places) else ():
+    for member in ANY_VALUE.names if len(places) else ():
         values = attributes.member(member, places)
         if values.null_count < len(values):
             yield member, values

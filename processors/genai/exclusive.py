@@ -85,6 +85,11 @@ def _counts(translation: Translation, names: Sequence[str]) -> npt.NDArray[np.in
     counts = translation.attributes.naturals(np.array([translation.positions(name) for name in names]))
     for line, name in enumerate(names):
         for addition in translation.additions.get(name, ()):
-            counts[line, addition.rows] = np.asarray(addition.values)[addition.choice]
+            given = addition.values
+            counts[line, addition.rows] = (
+                translation.attributes.naturals(addition.choice)
+                if given is None
+                else np.asarray(given)[addition.choice]
+            )
     counts[counts > _LARGEST] = -1
     return counts

@@ -84,8 +84,8 @@ def _explained(batch: Batch, planner: Planner) -> Iterator[str]:
     for rows, key, why in translation.told or ():
         whys |= {(row, key): why for row in rows.tolist()}
     before, after = _texts(batch), _texts(translation.result())
-    names = batch.main.column("name").to_pylist() if batch.signal is Signal.TRACES else [batch.signal] * batch.rows
-    scopes = batch.main.column("scope").to_pylist()
+    names = batch.column("name").to_pylist() if batch.signal is Signal.TRACES else [batch.signal] * batch.rows
+    scopes = batch.column("scope").to_pylist()
     for row, (name, old, new) in enumerate(zip(names, before, after, strict=True)):
         yield f"{name}  ({translation.scopes[scopes[row]] or 'no scope'})"
         changed = {key: text for key, text in new.items() if old.get(key) != text}

@@ -25,7 +25,7 @@ def name_failures(translation: Translation, planner: Planner) -> None:
     types = _exceptions(translation, folders, rows[doubtful[rows]], raised[doubtful[rows]])
     nameless &= doubtful & translation.missing(OWN_ERROR)
     failed = np.flatnonzero(nameless)
-    messages = translation.batch.main.column("status_message")
+    messages = translation.batch.column("status_message")
     statuses = translation.attributes.naturals(translation.positions(HTTP_STATUS)[failed])
     named = {}
     for row, status in zip(failed.tolist(), statuses.tolist(), strict=True):
@@ -49,12 +49,12 @@ def _exceptions(
     """Return the type of each row's last exception; mark those of calls that who watched them raised."""
     if not len(rows):
         return {}
-    events: pa.ListArray = translation.batch.main.column("events")
+    events: pa.ListArray = translation.batch.column("events")
     attributes = Attributes(events.flatten().field("attributes"))
     types = attributes.strings(attributes.locate_in(raised, "exception.type")).to_pylist()
     if any(folders):
         stacks = attributes.strings(attributes.locate_in(raised, "exception.stacktrace")).to_pylist()
-        scopes = np.asarray(translation.batch.main.column("scope"))[rows].tolist()
+        scopes = np.asarray(translation.batch.column("scope"))[rows].tolist()
         own = np.array([_is_own(folders[scope], stack) for scope, stack in zip(scopes, stacks, strict=True)], bool)
         why = "an exception raised in the code of the instrumentation"
         translation.add_one(OWN_ERROR, "bool_value", rows[own], True, why)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from collector.attributes import Attributes, Positions, attributes_of
 from collector.batch import Batch
+from collector.pool import are_valid
 from collector.rewrite import Addition, with_rewritten
 from processors.genai.documents import parsed
 from processors.genai.grammar import Target
@@ -78,18 +79,17 @@ def _copy(writing: _Writing, positions: Positions, key: str, target: Target) -> 
     """Write the values at *positions* as *key*, in the older words where there are such."""
     rows = writing.lacking(key, positions)
     for member in ("string_value", "int_value", "double_value", "bool_value"):
-        values = writing.attributes.members[member]
-        valid = np.asarray(values.take(pa.array(positions[rows])).is_valid())
-        told = rows[valid]
+        values = writing.attributes.member(member, positions[rows])
+        told = rows[are_valid(values)]
         if not len(told):
             continue
         if target.legacy_values and member == "string_value":
-            encoded = values.take(pa.array(positions[told])).dictionary_encode()
+            encoded = values.drop_null().dictionary_encode()
             words = [target.legacy_values.get(word, word) for word in encoded.dictionary.to_pylist()]
             choice = np.asarray(encoded.indices).astype(np.int64)
             writing.additions.append(Addition(key, told, member, words, choice))
         else:
-            writing.additions.append(Addition(key, told, member, values, positions[told]))
+            writing.additions.append(Addition(key, told, member, None, positions[told]))
 
 
 def _total(writing: _Writing) -> None:

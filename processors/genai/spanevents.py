@@ -39,7 +39,7 @@ class Events:
 
 def read_events(translation: Translation, table: Dialects, *, messages: bool) -> None:
     """Add what events say that no attribute says."""
-    lists: pa.ListArray = translation.batch.main.column("events")
+    lists: pa.ListArray = translation.batch.column("events")
     if not len(lists.values):
         return
     events = Events(lists)
@@ -55,7 +55,7 @@ def _time_first_chunks(translation: Translation, events: Events, names: frozense
     hits, owners = events.named(names)
     times = np.asarray(events.flat.field("time_unix_nano"))[hits]
     rows, firsts = np.unique(owners, return_index=True)
-    starts = np.asarray(translation.batch.main.column("start_time_unix_nano"))[rows]
+    starts = np.asarray(translation.batch.column("start_time_unix_nano"))[rows]
     first = np.minimum.reduceat(times, firsts)
     late = first >= starts
     rows, seconds = rows[late], (first - starts)[late] / 1e9

@@ -17,12 +17,12 @@ def name_operations(translation: Translation, planner: Planner) -> None:
     missing = translation.missing(OPERATION) if known else None
     if missing is None or not missing.any():
         return
-    scopes = np.asarray(translation.batch.main.column("scope"))
+    scopes = np.asarray(translation.batch.column("scope"))
     for number, rules in known.items():
         rows = np.flatnonzero(missing & (scopes == number))
         if not len(rows):
             continue
-        names = pc.dictionary_encode(translation.batch.main.column("name").take(rows))
+        names = pc.dictionary_encode(translation.batch.column("name").take(rows))
         codes = np.asarray(names.indices)
         for code, name in enumerate(names.dictionary.to_pylist()):
             _apply(translation, rows[codes == code], name, rules)

@@ -28,8 +28,8 @@ from processors.genai.plan import CALL, FINISH_REASONS, OPERATION, REQUEST_MODEL
 from processors.genai.spanevents import read_events
 from processors.genai.spannames import name_operations
 from processors.genai.table import Step
-from processors.genai.translation import Mask, Translation, words_of
-from processors.genai.values import MEMBER, Reading, judged, read, usable
+from processors.genai.translation import Mask, Translation
+from processors.genai.values import MEMBER, Reading, Told, judged, read, usable
 
 
 def translate(
@@ -97,11 +97,11 @@ def _take(translation: Translation, work: Work, step: Step, open_rows: Mask) -> 
         told = _since_start(translation, rows, told)
     if told.choice.min() < 0:
         found = told.choice >= 0
-        rows, told = rows[found], Reading(told.values, told.choice[found])
+        rows, told = rows[found], told._replace(choice=told.choice[found])
     open_rows[rows] = False
     if translation.has(work.name) and len(rows):
         new = _unlike(translation, work, rows, told)
-        rows, told = rows[new], Reading(told.values, told.choice[new])
+        rows, told = rows[new], told._replace(choice=told.choice[new])
         translation.replace(work.name, MEMBER[work.kind], rows[translation.positions(work.name)[rows] >= 0])
     translation.add(work.name, MEMBER[work.kind], rows, told, _why(translation, step))
 
@@ -131,7 +131,7 @@ def _respell(translation: Translation, work: Work, step: Step, open_rows: Mask) 
         where = translation.where(step)
         changed &= True if where is None else where[rows]
         translation.replace(work.name, MEMBER[work.kind], rows[changed])
-        new = Reading(told.values, told.choice[changed])
+        new = told._replace(choice=told.choice[changed])
         translation.add(work.name, MEMBER[work.kind], rows[changed], new, _why(translation, step))
 
 
@@ -151,19 +151,20 @@ def _false(translation: Translation, flag: str) -> Mask:
     flags = np.asarray(translation.attributes.booleans(positions).fill_null(True))
     for addition in translation.additions.get(flag, ()):
         flags = flags.copy()
-        flags[addition.rows] = np.array(words_of(addition), dtype=bool)[addition.choice]
+        told = translation.words(addition)
+        flags[addition.rows] = np.array(told.values, dtype=bool)[told.choice]
     said: Mask = np.logical_not(flags)
     return said
 
 
 def _since_start(translation: Translation, rows: Rows, told: Reading) -> Reading:
     """Return moments, nanoseconds since 1970, as seconds since the start of the spans; earlier ones say nothing."""
-    if translation.batch.signal is not Signal.TRACES or not len(told.values):
-        return Reading(told.values, np.full(len(rows), -1))
-    starts = np.asarray(translation.batch.main.column("start_time_unix_nano"))[rows].astype(np.int64)
+    if translation.batch.signal is not Signal.TRACES or not told.values:
+        return Told([], np.full(len(rows), -1))
+    starts = np.asarray(translation.batch.column("start_time_unix_nano"))[rows].astype(np.int64)
     waits = (np.array(told.values, dtype=np.int64)[told.choice] - starts) / 1e9
     valid = (told.choice >= 0) & (waits >= 0)
-    return Reading(pa.array(waits), np.where(valid, np.arange(len(rows)), -1))
+    return Told(pa.array(waits), np.where(valid, np.arange(len(rows)), -1))
 
 
 def _add_numbered(translation: Translation, planner: Planner, numbered: Numbered, *, messages: bool) -> None:
@@ -192,7 +193,8 @@ def _mark_calls(translation: Translation, planner: Planner) -> None:
     """Mark the spans that their reporter calls a model call, though not in today's words, and that name no model."""
     calls, lacking = planner.table.calls, None
     for addition in translation.additions.get(OPERATION, ()):
-        called = np.array([word in calls for word in words_of(addition)])[addition.choice]
+        told = translation.words(addition)
+        called = np.array([word in calls for word in told.values])[told.choice]
         if lacking is None:
             lacking = translation.missing(REQUEST_MODEL) & translation.missing(RESPONSE_MODEL)
             lacking &= (translation.positions(OPERATION) < 0) & translation.missing(CALL)

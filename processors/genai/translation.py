@@ -15,7 +15,7 @@ from collector.rewrite import Addition, Rows, with_rewritten
 from processors.genai.grammar import Origin
 from processors.genai.plan import ERROR_TYPE, HTTP_STATUS, OPERATION, Plan
 from processors.genai.table import Step
-from processors.genai.values import Reading, Source
+from processors.genai.values import Held, Reading, Source, Told
 
 Mask = npt.NDArray[np.bool_]
 
@@ -74,22 +74,22 @@ class Translation:
 
     def add(self, key: str, member: str, rows: Rows, told: Reading, why: str = "") -> None:
         """Give *rows* the attribute *key*; rows of which nothing was read get nothing."""
-        values, choice = told
+        choice = told.choice
         if choice.min(initial=0) < 0:
             valid = choice >= 0
             rows, choice = rows[valid], choice[valid]
         if len(rows):
-            self.additions.setdefault(key, []).append(Addition(key, rows, member, values, choice))
+            self.additions.setdefault(key, []).append(Addition(key, rows, member, told.values, choice))
             if self.told is not None and why:
                 self.told.append((rows, key, why))
 
     def add_each(self, key: str, member: str, rows: Rows, values: pa.Array, why: str = "") -> None:
         """Give each of *rows* its own of the *values* as the attribute *key*."""
-        self.add(key, member, rows, Reading(values, np.arange(len(rows))), why)
+        self.add(key, member, rows, Told(values, np.arange(len(rows))), why)
 
     def add_one(self, key: str, member: str, rows: Rows, value: Any, why: str = "") -> None:
         """Give all *rows* the same *value* as the attribute *key*."""
-        self.add(key, member, rows, Reading([value], np.zeros(len(rows), dtype=np.int64)), why)
+        self.add(key, member, rows, Told([value], np.zeros(len(rows), dtype=np.int64)), why)
 
     def replace(self, key: str, member: str, rows: Rows) -> None:
         """Take *key* off *rows*; words that were reported stay under another name, unless originals are removed."""
@@ -98,21 +98,29 @@ class Translation:
         positions = self.positions(key)[rows]
         self.dropped.append(positions)
         if not self.removes_originals and member in _WORDS:
-            values = self.attributes.members[member]
-            kept = np.asarray(values.take(pa.array(positions)).is_valid())
-            self.add(reported(key), member, rows[kept], Reading(values, positions[kept]))
+            kept = np.asarray(self.attributes.member(member, positions).is_valid())
+            self.add(reported(key), member, rows[kept], Held(positions[kept]))
+
+    def words(self, addition: Addition) -> Told:
+        """Return what an addition gives, in Python's words."""
+        values, choice = addition.values, addition.choice
+        if values is None:
+            values, choice = self.attributes.member(addition.member, choice), np.arange(len(choice))
+        return Told(values.to_pylist() if isinstance(values, pa.Array) else values, choice)
 
     def withdraw(self, key: str, rows: Rows) -> None:
         """Take back what was added to *rows* as *key*."""
         for addition in self.additions.pop(key, []):
             kept = ~np.isin(addition.rows, rows)
-            self.add(key, addition.member, addition.rows[kept], Reading(addition.values, addition.choice[kept]))
+            rest = addition._replace(rows=addition.rows[kept], choice=addition.choice[kept])
+            if len(rest.rows):
+                self.additions.setdefault(key, []).append(rest)
 
     def of_scopes(self, wanted: Sequence[bool]) -> Mask | None:
         """Tell which rows are of the *wanted* scopes, None for every row."""
         if all(wanted):
             return None
-        mask: Mask = np.array(wanted)[np.asarray(self.batch.main.column("scope"))]
+        mask: Mask = np.array(wanted)[np.asarray(self.batch.column("scope"))]
         return mask
 
     @cached_property
@@ -159,7 +167,8 @@ class Translation:
             told = self.source(key).texts.mapped(positions[rows], lambda text: text in words or None)
             said[rows] = told.choice >= 0
         for addition in self.additions.get(key, ()):
-            said[addition.rows] = np.array([word in words for word in words_of(addition)], bool)[addition.choice]
+            told = self.words(addition)
+            said[addition.rows] = np.array([word in words for word in told.values], bool)[told.choice]
         return said
 
     @cached_property
@@ -170,9 +179,8 @@ class Translation:
     @cached_property
     def suspect(self) -> Mask:
         """Which spans may have failed: a superset of `failed` that costs little to tell."""
-        main = self.batch.main
-        suspect: Mask = np.asarray(main.column("status_code")) == _ERROR
-        suspect |= np.diff(np.asarray(main.column("events").offsets)) > 0
+        suspect: Mask = np.asarray(self.batch.column("status_code")) == _ERROR
+        suspect |= np.diff(np.asarray(self.batch.column("events").offsets)) > 0
         suspect |= self.positions(ERROR_TYPE) >= 0
         suspect |= self.positions(HTTP_STATUS) >= 0
         return suspect
@@ -182,7 +190,7 @@ class Translation:
         """Which spans failed, as far as they say so in their own words."""
         if self.batch.signal is not Signal.TRACES:
             return np.zeros(self.attributes.count, dtype=bool)
-        failed: Mask = np.asarray(self.batch.main.column("status_code")) == _ERROR
+        failed: Mask = np.asarray(self.batch.column("status_code")) == _ERROR
         failed |= self.positions(ERROR_TYPE) >= 0
         statuses = self.positions(HTTP_STATUS)
         if statuses.max(initial=-1) >= 0:
@@ -193,7 +201,7 @@ class Translation:
     @cached_property
     def raised(self) -> tuple[Rows, Positions]:
         """Which spans recorded an exception, and which of all events the last one of each is."""
-        events: pa.ListArray = self.batch.main.column("events")
+        events: pa.ListArray = self.batch.column("events")
         offsets = np.asarray(events.offsets)
         if offsets[-1] == offsets[0]:
             return self._nowhere[:0], self._nowhere[:0]
@@ -205,16 +213,11 @@ class Translation:
 
     def result(self) -> Batch:
         """Return the batch with everything gathered."""
-        dropped = np.unique(np.concatenate(self.dropped)) if self.dropped else self._nowhere[:0]
+        dropped = np.concatenate([self._nowhere[:0], *self.dropped])
         additions = [addition for added in self.additions.values() for addition in added]
         if not additions and not len(dropped):
             return self.batch
         return with_rewritten(self.batch, additions=additions, dropped=dropped)
-
-
-def words_of(addition: Addition) -> Sequence[Any]:
-    """Return the values of an addition as Python's."""
-    return addition.values.to_pylist() if isinstance(addition.values, pa.Array) else addition.values
 
 
 def reported(key: str) -> str:

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
 
-from collector.attributes import Attributes, Positions, optional
+from collector.attributes import Attributes, Positions
 from collector.jsontext import is_unicode
+from collector.pool import optional
 from collector.values import array_of_texts
 from processors.genai.documents import at, document
 from processors.genai.grammar import Kind, address
@@ -41,11 +42,21 @@ _FLAGS = {"true": True, "false": False}
 _MOST = 2.0**63
 
 
-class Reading(NamedTuple):
+class Told(NamedTuple):
     """Is what was read at some positions: ``values[choice]``, nothing where *choice* is -1."""
 
     values: pa.Array | Sequence[Any]
     choice: npt.NDArray[np.int64]
+
+
+class Held(NamedTuple):
+    """Is what was read where that is as good as it stands: what is at the positions *choice*, nothing where -1."""
+
+    choice: Positions
+    values: None = None
+
+
+Reading = Told | Held
 
 
 class Texts:
@@ -70,11 +81,11 @@ class Texts:
             return self._codes
         return self._codes[np.searchsorted(self._positions, positions)]
 
-    def mapped(self, positions: Positions, new: Callable[[str], Any]) -> Reading:
+    def mapped(self, positions: Positions, new: Callable[[str], Any]) -> Told:
         """Return ``new(text)`` for each text, asked once per distinct one; what is no text gives nothing."""
         return self._looked_up(positions, lambda code: new(self.words[code]))
 
-    def picked(self, positions: Positions, path: Sequence[str], new: Callable[[Any], Any]) -> Reading:
+    def picked(self, positions: Positions, path: Sequence[str], new: Callable[[Any], Any]) -> Told:
         """Return ``new(value)`` for what stands at *path* in the document that each text is."""
 
         def value(code: int) -> Any:
@@ -85,7 +96,7 @@ class Texts:
 
         return self._looked_up(positions, value)
 
-    def _looked_up(self, positions: Positions, new: Callable[[int], Any]) -> Reading:
+    def _looked_up(self, positions: Positions, new: Callable[[int], Any]) -> Told:
         codes = self.codes(positions)
         place = np.full(len(self.words) + 1, -1, dtype=np.int64)
         told: list[Any] = []
@@ -97,7 +108,7 @@ class Texts:
             if value is not None:
                 place[code] = len(told)
                 told.append(value)
-        return Reading(told, place[codes])
+        return Told(told, place[codes])
 
 
 class Source:
@@ -128,7 +139,7 @@ def usable(source: Source, positions: Positions, step: Step) -> npt.NDArray[np.b
         case Kind.TEXT:
             word = step.word
             if word is None:
-                return source.attributes.filled[positions]
+                return source.attributes.filled(positions)
             return source.texts.mapped(positions, lambda text: word.speaks(text) or None).choice >= 0
     return np.ones(len(positions), dtype=bool)
 
@@ -142,11 +153,11 @@ def judged(source: Source, positions: Positions, step: Step) -> tuple[npt.NDArra
         return np.ones(len(positions), dtype=bool), told
     word = step.word
     if word is None:
-        return source.attributes.filled[positions], Reading([], np.full(len(positions), -1))
+        return source.attributes.filled(positions), Told([], np.full(len(positions), -1))
     pairs = source.texts.mapped(positions, lambda text: (text, word(text) or text) if word.speaks(text) else None)
     alike = np.array([*(old == new for old, new in pairs.values), False], dtype=bool)
     choice = np.where(alike[pairs.choice], -1, pairs.choice)
-    return pairs.choice >= 0, Reading([new for _, new in pairs.values], choice)
+    return pairs.choice >= 0, Told([new for _, new in pairs.values], choice)
 
 
 def _counts(source: Source, positions: Positions, _: Step) -> Reading:
@@ -162,18 +173,18 @@ def _numbers(source: Source, positions: Positions, step: Step) -> Reading:
 
 def _texts(source: Source, positions: Positions, step: Step) -> Reading:
     if step.word is None:
-        own, spoken = source.attributes.members["string_value"], source.attributes.filled[positions]
+        spoken = source.attributes.filled(positions)
         if step.ignored is not None:
-            spoken &= ~np.asarray(pc.is_in(own.take(pa.array(positions)), value_set=step.ignored))
-        return Reading(own, np.where(spoken, positions, -1))
+            spoken &= ~np.asarray(pc.is_in(source.attributes.strings(positions), value_set=step.ignored))
+        return Held(np.where(spoken, positions, -1))
     return source.texts.mapped(positions, step.word)
 
 
-def _text_lists(source: Source, positions: Positions, step: Step) -> Reading:
+def _text_lists(source: Source, positions: Positions, step: Step) -> Told:
     return source.texts.mapped(positions, lambda text: _listed(document(text) if text[:1] == "[" else text, step))
 
 
-def _respelled_lists(source: Source, positions: Positions, step: Step) -> Reading:
+def _respelled_lists(source: Source, positions: Positions, step: Step) -> Told:
     """Return arrays for texts, and other arrays for those whose words are not today's."""
     encoded = source.attributes.member("array_value", positions).dictionary_encode()
     indices = np.asarray(encoded.indices.fill_null(-1))
@@ -181,10 +192,10 @@ def _respelled_lists(source: Source, positions: Positions, step: Step) -> Readin
     place = np.array([number if data is not None else -1 for number, data in enumerate(told)] + [-1], dtype=np.int64)
     choice = place[indices]
     if (indices >= 0).all():
-        return Reading(told, choice)
+        return Told(told, choice)
     spelled = _text_lists(source, positions, step)
     texts = np.where(spelled.choice >= 0, spelled.choice + len(told), -1)
-    return Reading([*told, *spelled.values], np.where(indices >= 0, choice, texts))
+    return Told([*told, *spelled.values], np.where(indices >= 0, choice, texts))
 
 
 def _respelled_list(data: bytes, step: Step) -> bytes | None:
@@ -209,7 +220,7 @@ def _flags(source: Source, positions: Positions, step: Step) -> Reading:
         return source.texts.mapped(positions, lambda text: _FLAGS.get(str(word(text)).lower()))
     flags = source.attributes.booleans(positions)
     if not flags.null_count:
-        return Reading(source.attributes.members["bool_value"], positions)
+        return Held(positions)
     spelled = source.texts.mapped(positions, lambda text: _FLAGS.get(text.lower()))
     words = pa.array(spelled.values, pa.bool_()).take(optional(spelled.choice))
     flags = pc.coalesce(flags, words)
@@ -331,4 +342,4 @@ _OF_VALUE: Mapping[Kind, Callable[[Any, Step], Any]] = MappingProxyType(
 
 def _each(values: pa.Array, valid: npt.NDArray[np.bool_]) -> Reading:
     """Return values that are in the order of the positions already."""
-    return Reading(values, np.where(valid, np.arange(len(values)), -1))
+    return Told(values, np.where(valid, np.arange(len(values)), -1))

@@ -9,10 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import Attributes, attributes_of
+from collector.attributes import Attributes, attributes_of, with_attributes
 from collector.batch import Batch
-from collector.places import of_items
-from collector.rewrite import Addition, Replacement, rewrite
+from collector.rewrite import Addition, Replacement, rewritten
 from collector.rows import Mask, with_column
 from collector.values import as_texts, each_distinct
 from processors.probabilistic_sampler.decide import Decision, Said
@@ -169,14 +168,11 @@ class LogCarrier(Carrier):
         rows = np.flatnonzero(odd)
         drawn, draw = np.unique(said.randomness[rows], return_inverse=True)
         numbers = [f"{one:014x}" for one in drawn.tolist()]
-        place = of_items(self.batch.signal)
-        lists = place.lists(self.batch)
         there = self.places[0] >= 0
         fresh, known = np.flatnonzero(tell & ~there), np.flatnonzero(tell & there)
         stale = np.flatnonzero(decision.keep & decision.failed & ~tell & there)
-        new = rewrite(
+        new = rewritten(
             self.attributes,
-            lists.type,
             additions=[
                 Addition(_THRESHOLD, fresh, "string_value", thresholds, choice[fresh]),
                 Addition(_RANDOMNESS, rows, "string_value", numbers, draw),
@@ -184,7 +180,7 @@ class LogCarrier(Carrier):
             replacements=[Replacement(self.places[0][known], "string_value", thresholds, choice[known])],
             dropped=self.places[0][stale],
         )
-        return place.put(self.batch, new)
+        return with_attributes(self.batch, new)
 
     def _hex(self, line: int, read_one: Callable[[str], int | None]) -> tuple[Numbers, Mask]:
         texts = self.attributes.strings(self.places[line])

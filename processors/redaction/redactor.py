@@ -14,7 +14,7 @@ import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from collector.attributes import Attributes
-from collector.rewrite import Replacement, rewrite
+from collector.rewrite import Replacement, rewritten
 from collector.values import MESSAGES, as_texts, each_distinct, to_python, typed
 from processors.redaction.config import RedactionConfig
 from processors.redaction.content import ROLES, Spot, roles_at, table
@@ -72,7 +72,7 @@ class Redactor:
         deleted = np.flatnonzero(fates == Fate.DELETE)
         masked = np.concatenate([dropped, *(change.positions for change in changes)])
         gone = np.union1d(deleted, dropped)
-        new = rewrite(attributes, lists.type, replacements=changes, dropped=gone) if changes or len(gone) else lists
+        new = rewritten(attributes, replacements=changes, dropped=gone).lists if changes or len(gone) else lists
         return Redacted(new, attributes, deleted, masked, allowed)
 
     def bodies(self, bodies: pa.StructArray, events: Sequence[str | None]) -> tuple[pa.StructArray, Positions]:
@@ -96,7 +96,7 @@ class Redactor:
         if len(dropped):
             changes.append(Replacement(dropped, "string_value", [""], dropped * 0))
         rows = np.concatenate([every[:0], *(change.positions for change in changes)])
-        new = rewrite(attributes, kind, replacements=changes).flatten().field("value") if changes else bodies
+        new = rewritten(attributes, replacements=changes).values if changes else bodies
         return new, rows
 
     @property

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from collector.attributes import Attributes
-from collector.rewrite import Addition, Replacement, rewrite
+from collector.rewrite import Addition, Replacement, rewritten
 from processors.redaction.keys import SUMMARY
 from processors.redaction.redactor import Redacted
 
@@ -44,11 +44,11 @@ def _words(attributes: Attributes, positions: Positions) -> dict[int, list[str]]
 
 def _put(lists: pa.ListArray, scope: str, told: Mapping[str, Mapping[int, list[str]]], summary: str) -> pa.ListArray:
     """Return the lists with names and counts written, added to what an earlier pass wrote."""
+    attributes = Attributes(lists)
     for kind, words in told.items():
         if not words:
             continue
         rows = np.array(sorted(words), dtype=np.int64)
-        attributes = Attributes(lists)
         keys = [f"{SUMMARY}{scope}{kind}.keys", f"{SUMMARY}{scope}{kind}.count"]
         places = attributes.locate(keys)[:, rows]
         before = attributes.strings(places[0]).fill_null("").to_pylist()
@@ -61,9 +61,8 @@ def _put(lists: pa.ListArray, scope: str, told: Mapping[str, Mapping[int, list[s
         total = [len(own) + old for own, old in zip(new, counts, strict=True)]
         values = [(keys[0], places[0], "string_value", merged)] if summary == "debug" else []
         values.append((keys[1], places[1], "int_value", total))
-        lists = rewrite(
+        attributes = rewritten(
             attributes,
-            lists.type,
             additions=[
                 Addition(key, rows[at < 0], member, pa.array(value), np.flatnonzero(at < 0))
                 for key, at, member, value in values
@@ -73,4 +72,4 @@ def _put(lists: pa.ListArray, scope: str, told: Mapping[str, Mapping[int, list[s
                 for _, at, member, value in values
             ],
         )
-    return lists
+    return attributes.lists

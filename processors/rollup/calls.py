@@ -138,18 +138,18 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
         return None
     rows, texts = rows[kept], texts[:, kept]
     found = found[:, rows]
-    start, end = (np.asarray(batch.main.column(name))[rows] for name in ("start_time_unix_nano", "end_time_unix_nano"))
+    start, end = (np.asarray(batch.column(name))[rows] for name in ("start_time_unix_nano", "end_time_unix_nano"))
     lasted = end - start
     timed = (start > 0) & (end >= start) & (lasted <= _LONGEST)
     embeddings = np.array([table.operations.get(word) == "embeddings" for word in words])[texts[1]]
     return Calls(
         rows=rows,
         found=found,
-        resource=np.asarray(batch.main.column("resource"))[rows],
+        resource=np.asarray(batch.column("resource"))[rows],
         words=words,
         texts=texts,
         embeddings=embeddings,
-        answered=np.asarray(batch.main.column("kind"))[rows] == SERVER,
+        answered=np.asarray(batch.column("kind"))[rows] == SERVER,
         start=start,
         duration=np.where(timed, lasted.astype(np.int64), -1),
         tokens=_tokens(attributes, found, embeddings),
@@ -255,7 +255,7 @@ def _error_classes(batch: Batch, rows: Numbers, found: Numbers, table: CallTable
     """Return the class of each call's failure, -1 where it did not fail."""
     attributes = attributes_of(batch)
     types, statuses = found[_ERROR_TYPE], found[_HTTP_STATUS]
-    failed = (np.asarray(batch.main.column("status_code"))[rows] == ERROR) | (types >= 0)
+    failed = (np.asarray(batch.column("status_code"))[rows] == ERROR) | (types >= 0)
     if (statuses >= 0).any():
         statuses = attributes.naturals(statuses)
         failed |= statuses >= 400
@@ -276,7 +276,7 @@ def _error_classes(batch: Batch, rows: Numbers, found: Numbers, table: CallTable
 
 def _exceptions(batch: Batch, rows: Numbers) -> tuple[Numbers, list[str | None]]:
     """Return which of *rows* recorded exceptions, as places in *rows*, and the type of the last one of each."""
-    events: pa.ListArray = batch.main.column("events")
+    events: pa.ListArray = batch.column("events")
     offsets = np.asarray(events.offsets)
     if offsets[-1] == offsets[0]:
         return rows[:0], []

@@ -134,6 +134,25 @@ def test_other_columns_keep_id_and_owners(batches: list[Batch]) -> None:
     assert "renamed" not in batch.main.column("name").to_pylist()
 
 
+def test_a_late_column_is_made_once_and_only_if_somebody_wants_its_table(batches: list[Batch]) -> None:
+    made = []
+
+    def make(name: str) -> pa.Array:
+        made.append(name)
+        return pa.array([name] * batch.rows)
+
+    batch = batches[0]
+    first = batch.with_late("name", lambda: make("first"), {})
+    second = first.derive("step", batch.signal, first.tables).with_late("name", lambda: make("second"), {len: 3})
+    assert (second.rows, second.tables["scopes"], second.memo(len)) == (batch.rows, batch.tables["scopes"], 3)
+    assert second.column("kind").equals(batch.column("kind"))
+    assert not made
+    assert set(second.column("name").to_pylist()) == set(second.main.column("name").to_pylist()) == {"second"}
+    assert made == ["second"]
+    assert Batch.load(second.dump()).main.equals(second.main)
+    assert second.main.drop_columns("name").equals(batch.main.drop_columns("name"))
+
+
 def test_size_counts_every_table(batches: list[Batch]) -> None:
     batch = batches[0]
     assert batch.nbytes == sum(table.get_total_buffer_size() for table in batch.tables.values())

@@ -118,7 +118,7 @@ def facts_of(batch: Batch, calls: Calls, places: Places) -> Facts:
     matrix = np.zeros((FACTS, len(rows)), dtype=np.int64)
     matrix[KEY], matrix[PARENT], matrix[TRACE] = spans[rows], parents[rows], traces[rows]
     matrix[PROCESS] = _processes(batch)[calls.resource]
-    matrix[SCOPE] = _scopes(batch)[np.asarray(batch.main.column("scope"))[rows]]
+    matrix[SCOPE] = _scopes(batch)[np.asarray(batch.column("scope"))[rows]]
     matrix[CLASS] = calls.embeddings + VIEW * calls.answered
     matrix[CLASS, (calls.duration == 0) & (matrix[CLASS] == INFERENCE)] = PART
     models = np.array([_model_key(word) for word in calls.words], dtype=np.int64)
@@ -165,15 +165,15 @@ def _links(spans: Hashes, parents: Hashes, calls: Numbers) -> tuple[Hashes, Hash
 
 def _ids(batch: Batch) -> tuple[Hashes, Hashes, Hashes]:
     """Return hashes of every span's trace, of itself in it, and of its parent, 0 where it has none."""
-    long = _bytes(batch.main.column("trace_id"), 16).view(np.int64).reshape(-1, 2)
+    long = _bytes(batch.column("trace_id"), 16).view(np.int64).reshape(-1, 2)
     traces = mixed(long[:, 0], long[:, 1])
-    spans, parents = (_bytes(batch.main.column(name), 8).view(np.int64) for name in ("span_id", "parent_span_id"))
+    spans, parents = (_bytes(batch.column(name), 8).view(np.int64) for name in ("span_id", "parent_span_id"))
     keys, above = mixed(traces, spans), mixed(traces, parents)
     above[(parents == 0) | (above == keys)] = 0
     nameless = np.flatnonzero(spans == 0)
     if len(nameless):
-        times = np.asarray(batch.main.column("start_time_unix_nano"))[nameless].astype(np.int64)
-        ends = np.asarray(batch.main.column("end_time_unix_nano"))[nameless].astype(np.int64)
+        times = np.asarray(batch.column("start_time_unix_nano"))[nameless].astype(np.int64)
+        ends = np.asarray(batch.column("end_time_unix_nano"))[nameless].astype(np.int64)
         keys[nameless] = mixed(mixed(keys[nameless], times), mixed(ends, nameless))
     return traces, keys, above
 

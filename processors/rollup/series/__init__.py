@@ -95,7 +95,7 @@ class Series:
         """Take in the calls that spans tell of, and return the rows of what is to be taken out."""
         self._begin(now)
         scopes = [sources().group_of(name) for name in batch.tables["scopes"].column("name").to_pylist()]
-        owner = np.asarray(batch.main.column("scope"))[calls.rows]
+        owner = np.asarray(batch.column("scope"))[calls.rows]
         which, member = np.unique(calls.resource.astype(np.int64) * len(scopes) + owner, return_inverse=True)
         first = np.full(len(which), np.iinfo(np.int64).max)
         last = np.zeros(len(which), dtype=np.int64)
@@ -230,7 +230,7 @@ class Series:
 
     @staticmethod
     def _services(events: Events, told: Told) -> Sequence[int]:
-        resources = np.unique(np.asarray(events.batch.main.column("resource"))[told.rows])
+        resources = np.unique(np.asarray(events.batch.column("resource"))[told.rows])
         codes: Sequence[int] = events.places.codes[0, resources].tolist()
         return codes
 

@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 
 from collector.attributes import Attributes, attributes_of
 from collector.batch import Batch, Signal
-from collector.rewrite import Addition, rewrite
+from collector.rewrite import Addition, rewritten
 from collector.schema import SPANS
 from processors.rollup.calls import COUNTS, ERROR, OPERATION, TEXTS, Calls, Numbers, Places, calls_of, places_of
 from processors.rollup.errors import call_table
@@ -66,7 +66,7 @@ class Events:
             return
         scopes = self.batch.tables["scopes"].column("name").to_pylist()
         groups = [sources().group_of(scope) for scope in scopes]
-        owners = np.asarray(self.batch.main.column("scope"))
+        owners = np.asarray(self.batch.column("scope"))
         rules = list(sources().events.values())
         for number in np.unique(self._rules[hits]).tolist():
             rows = self._fitting(hits[self._rules[hits] == number], rules[number].when)
@@ -105,8 +105,8 @@ class Events:
         failed = np.zeros(len(rows), dtype=bool)
         failed[np.isin(rows, self._fitting(rows, rule.failed_when))] = bool(rule.failed_when)
         given = {
-            "resource": self.batch.main.column("resource").take(pa.array(rows)),
-            "scope": self.batch.main.column("scope").take(pa.array(rows)),
+            "resource": self.batch.column("resource").take(pa.array(rows)),
+            "scope": self.batch.column("scope").take(pa.array(rows)),
             "attributes": self._attributes(rule, rows),
             "start_time_unix_nano": pa.array(start),
             # A call that ended before it began is one of which nobody knows how long it took.
@@ -141,7 +141,7 @@ class Events:
 
     def _attributes(self, rule: EventRule, rows: Rows) -> pa.ListArray:
         """Return the attributes of *rows* under today's names, with what holds where they do not say it."""
-        lists: pa.ListArray = self.batch.main.column("attributes").take(pa.array(rows))
+        lists: pa.ListArray = self.batch.column("attributes").take(pa.array(rows))
         plain = Attributes(lists)
         keys = plain.flat.field("key").dictionary_encode()
         names = [rule.attributes.get(name, name) for name in keys.dictionary.to_pylist()]
@@ -155,7 +155,7 @@ class Events:
             for line, (key, value) in zip(attributes.locate(tuple(held)), held.items(), strict=True)
             if value and len(missing := np.flatnonzero(line < 0))
         ]
-        return rewrite(attributes, lists.type, additions=additions) if additions else lists
+        return rewritten(attributes, additions=additions).lists if additions else lists
 
 
 def _completed(tokens: Numbers, rule: EventRule, attributes: Attributes, rows: Rows) -> Numbers:
