@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from time import time
 
+import pyarrow as pa
 import pytest
 
 from exporters.clickhouse.logs import log_inserts
@@ -108,6 +109,7 @@ MISTAKES = {
         f"{HERE}/test_mistakes.py::test_old_rows_are_taken_and_expire",
     ]),
     22: ("an insert through Distributed twins that is not there when it is answered", [
+        f"{HERE}/test_mistakes.py::test_an_insert_into_a_twin_is_answered_when_its_shard_has_it",
         f"{HERE}/test_attach.py::test_every_version_gets_what_it_can_hold_and_stays_as_it_is",
     ]),
     23: ("words of kinds and codes in another spelling", [
@@ -192,3 +194,14 @@ def test_old_rows_are_taken_and_expire(embedded: Store, make_exporter: MakeExpor
     ):
         embedded.connection.command(f"OPTIMIZE TABLE {table} FINAL")
         assert embedded.rows(f"SELECT {time_column} FROM {table}") == [(now,)]
+
+
+def test_an_insert_into_a_twin_is_answered_when_its_shard_has_it(store: Store) -> None:
+    """One server has its only shard within itself and is never late, so what is looked at is what was asked for."""
+    asked = "toString(getSetting('distributed_foreground_insert'))"
+    store.connection.command(f"CREATE TABLE default.asked (a Int8, s String DEFAULT {asked}) ENGINE = Memory")
+    store.connection.insert("default.asked", pa.record_batch({"a": pa.array([1], pa.int8())}), "a token")
+    found = store.rows("SELECT a, s FROM default.asked")
+    store.connection.command("DROP TABLE default.asked SYNC")
+
+    assert found == [(1, "true")]
