@@ -19,8 +19,8 @@ class RedactionProcessor(Processor):
     """Deletes attributes, masks values, and edits prompts and answers part by part.
 
     It looks at attributes of spans, span events and links, data points and their exemplars, log records, resources and
-    scopes, and at the bodies of log records. `messages` alone changes nothing but content: token counts, models and all
-    other attributes stay.
+    scopes, and at the bodies of log records. `messages` alone changes nothing but content: models and all other
+    attributes stay. Token counts are never masked, whatever is blocked.
     """
 
     Config = RedactionConfig

@@ -1,5 +1,6 @@
 """What the names of attributes decide: which are kept as they are, deleted, masked whole, or looked into."""
 
+import re
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
@@ -13,6 +14,14 @@ from processors.redaction.config import RedactionConfig
 
 SUMMARY = "redaction."
 """How the names of the attributes begin that tell what was done."""
+
+
+_COUNT = re.compile(
+    r"(?:^|\.)(?:usage|token_count)\."
+    r"|(?:^|[._])(?:input|output|prompt|completion|total|cached?|read|creation|content|reasoning|thoughts|tool)"
+    r"_token(?:s|_count)$"
+)
+"""How tokens are counted, in spans and in log records: ``gen_ai.usage.input_tokens``, ``cached_content_token_count``."""
 
 
 class Fate(IntEnum):
@@ -34,6 +43,10 @@ class Keys:
     def fates(self, names: Sequence[str]) -> npt.NDArray[np.int8]:
         """Return the fate of each name."""
         return np.array([self._fate(name) for name in names], dtype=np.int8)
+
+    def counts(self, names: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Tell which names are those of token counts, which stay numbers whatever is masked."""
+        return np.array([_COUNT.search(name) is not None for name in names], dtype=bool)
 
     def fate(self, name: str) -> Fate:
         """Return the fate of one name."""

@@ -54,7 +54,7 @@ class Redactor:
         """Return what becomes of the lists; *events* are the names of the events they belong to, where they do."""
         attributes = Attributes(lists)
         fates = self.keys.fates(attributes.names)[attributes.codes]
-        looked = np.flatnonzero(fates >= Fate.MASK)
+        looked = self._without_counts(attributes, np.flatnonzero(fates >= Fate.MASK))
         allowed = self._allowed(attributes, looked)
         looked = np.setdiff1d(looked, allowed, assume_unique=True) if len(allowed) else looked
         whole = looked[fates[looked] == Fate.MASK]
@@ -102,6 +102,14 @@ class Redactor:
     @property
     def _looks_at_content(self) -> bool:
         return self.config.messages is not None or not self.masker.is_idle
+
+    def _without_counts(self, attributes: Attributes, positions: Positions) -> Positions:
+        """Leave out the numbers of tokens: ``.*token.*`` is meant for secrets."""
+        found = self.keys.counts(attributes.names)[attributes.codes[positions]]
+        if not found.any():
+            return positions
+        counts = positions[found]
+        return np.setdiff1d(positions, counts[np.asarray(attributes.numbers(counts).is_valid())], assume_unique=True)
 
     def _allowed(self, attributes: Attributes, positions: Positions) -> Positions:
         if not self.config.allowed_values:

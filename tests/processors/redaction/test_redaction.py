@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from collector.batch import Signal
+from processors.genai.shipped import shipped
 from processors.redaction import RedactionProcessor
 from tests.processors.items import batch_of_items, cases, items_of, made, run_case
 
@@ -194,3 +195,23 @@ def test_counts_inside_what_nobody_knows_stay(action):
     told = redacted({"output.value": json.dumps(said)}, messages={"default": action})
 
     assert json.loads(told["output.value"]) == {"generations": [None, [{"message": {"usage_metadata": usage}}]]}
+
+
+TABLE = shipped()
+COUNTED = [
+    *sorted({step.key for name in TABLE.counts for step in TABLE.steps_of(name) if step.path is None}),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens"),  # Claude Code's events
+    *("input_token_count", "cached_content_token_count", "thoughts_token_count", "total_token_count"),  # others'
+]
+
+
+@pytest.mark.parametrize("value", [1234, 1234.0, "1234"])
+def test_token_counts_are_never_masked(value):
+    told = dict.fromkeys(COUNTED, value)
+    blocked = {"blocked_key_patterns": [".*token.*", "usage"], "blocked_values": ["[0-9]+"], "redact_all_types": True}
+
+    assert len(told) > 40
+    assert redacted(told, **blocked) == told
+    assert redacted({"auth_token": 1234, "user.tokens": "1", "gen_ai.usage.input_tokens": "a b"}, **blocked) == {
+        "auth_token": "****", "user.tokens": "****", "gen_ai.usage.input_tokens": "****",
+    }  # fmt: skip
