@@ -21,7 +21,7 @@ _COUNT = re.compile(
     r"|(?:^|[._])(?:input|output|prompt|completion|total|cached?|read|creation|content|reasoning|thoughts|tool)"
     r"_token(?:s|_count)$"
 )
-"""How tokens are counted, in spans and in log records: ``gen_ai.usage.input_tokens``, ``cached_content_token_count``."""
+"""How tokens are counted in spans and log records: ``gen_ai.usage.input_tokens``, ``cached_content_token_count``."""
 
 
 class Fate(IntEnum):
