@@ -29,9 +29,9 @@ class Pool:
     ) -> None:
         self._values = values
         self._before = before
-        self._given: tuple[tuple[str, pa.Array], ...] = (*(before._given if before else ()), *(given or {}).items())
+        self._given = given or {}
         self._members: dict[str, pa.Array] = {}
-        self.size = len(values) + sum(len(array) for _, array in self._given)
+        self.size: int = (before.size if before else len(values)) + sum(map(len, self._given.values()))
 
     def with_given(self, given: Mapping[str, pa.Array]) -> "Pool":
         """Return a pool that also holds the values *given*, by member and in this order."""
@@ -44,22 +44,29 @@ class Pool:
         return self._members[name]
 
     def _member(self, name: str) -> pa.Array:
-        values, given = self._values, self._given
-        first = values.flatten()[values.type.get_field_index(name)] if values.null_count else values.field(name)
-        if not given:
-            return first
-        if first.null_count == len(first) and all(member != name for member, _ in given):
-            return pa.nulls(self.size, first.type)
-        more = [array if member == name else pa.nulls(len(array), first.type) for member, array in given]
-        return pa.concat_arrays([first, *more])
+        values, before = self._values, self._before
+        if before is None:
+            return values.flatten()[values.type.get_field_index(name)] if values.null_count else values.field(name)
+        first = before._up_to_the_last(name)
+        blocks = [
+            array if name == member else pa.nulls(len(array), first.type) for member, array in self._given.items()
+        ]
+        return pa.concat_arrays([first, pa.nulls(before.size - len(first), first.type), *blocks])
+
+    def _up_to_the_last(self, name: str) -> pa.Array:
+        """Return one member of as many values as there are up to the last that can be one."""
+        if self._before is None or name in self._given:
+            return self.member(name)
+        return self._before._up_to_the_last(name)
 
     @cached_property
     def naturals(self) -> npt.NDArray[np.int64]:
         """The integer that each value is, negative where it is none or negative."""
         if self._before is None:
             return _naturals(self.member("int_value"))
-        more = self._given[len(self._before._given) :]
-        told = [_naturals(array) if name == "int_value" else np.full(len(array), -1) for name, array in more]
+        told = [
+            _naturals(array) if name == "int_value" else np.full(len(array), -1) for name, array in self._given.items()
+        ]
         return np.concatenate([self._before.naturals, *told])
 
     @cached_property
@@ -75,8 +82,7 @@ class Pool:
         """The number of each value's member, counted from 1; 0 where all are null."""
         names = self._values.type.names
         if self._before is not None:
-            more = self._given[len(self._before._given) :]
-            told = [np.full(len(array), names.index(name) + 1, dtype=np.uint8) for name, array in more]
+            told = [np.full(len(array), names.index(name) + 1, np.uint8) for name, array in self._given.items()]
             return np.concatenate([self._before._kinds, *told])
         kinds = np.zeros(self.size, dtype=np.uint8)
         for number, name in enumerate(names, start=1):
@@ -106,13 +112,13 @@ class Pool:
 
         Arrow's `take` alone costs twice as much: it has nulls to look at, and most members are null in most slots.
         """
-        held = self.member(name)
         if not own.any():
-            return pa.nulls(len(slots), held.type)
+            return pa.nulls(len(slots), self._values.type.field(name).type)
+        held = self._up_to_the_last(name)
         if name == "int_value":
             return _array(held.type, own, np.take(self.naturals, slots))
         if name == "double_value":
-            return _array(held.type, own, np.take(np.frombuffer(held.buffers()[1])[held.offset :], slots))
+            return _array(held.type, own, np.take(np.frombuffer(held.buffers()[1])[held.offset :], slots, mode="clip"))
         places = np.flatnonzero(own)
         packed = held.take(pa.array(slots[places]))
         if name == "bool_value":

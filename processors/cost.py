@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from collector.attributes import Attributes, attributes_of
+from collector.attributes import Attributes, attributes_of, first_rows
 from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Host, Processor
 from collector.errors import ConfigError, Problem
@@ -37,6 +37,7 @@ _KEYS = (*_TEXTS, *_TIERS, *_COUNTS, REPORTED)
 _INPUT, _OUTPUT = 0, 4
 _MOST_TOKENS = 2**30  # times the dearest price still fits 64 bits; no call has more
 _DAY = 86_400 * 10**9
+_MOST_NUMBERS = 2**62
 _MOST_DOLLARS = 1e6  # for one call
 
 Numbers = npt.NDArray[np.int64]
@@ -158,10 +159,9 @@ def _costs(calls: _Calls, book: PriceBook) -> Numbers:
     if not len(counted):
         return costs
     lines = np.stack((*calls.texts, calls.tiers, calls.day))[:, counted]
-    _, example, kind = np.unique(_numbered(lines), return_index=True, return_inverse=True)
-    prices = [
-        _price(book, [calls.words[code] for code in column[:-1]], column[-1]) for column in lines[:, example].T.tolist()
-    ]
+    kind = np.asarray(pa.array(_numbered(lines)).dictionary_encode().indices)
+    examples = lines[:, first_rows(kind)].T.tolist()
+    prices = [_price(book, [calls.words[code] for code in column[:-1]], column[-1]) for column in examples]
     priced = np.array([price is not None for price in prices])[kind]
     counted, kind = counted[priced], kind[priced]
     if not len(counted):
@@ -174,9 +174,15 @@ def _costs(calls: _Calls, book: PriceBook) -> Numbers:
 
 def _numbered(lines: Numbers) -> Numbers:
     """Return one number for each column; equal ones, equal columns."""
-    key = np.zeros(lines.shape[1], dtype=np.int64)
-    for line in lines - lines.min(axis=1, keepdims=True):
-        key = np.unique(key * (int(line.max()) + 1) + line, return_inverse=True)[1]
+    lines = lines - lines.min(axis=1, keepdims=True)
+    key: Numbers = lines[0]
+    count = int(key.max()) + 1
+    for line in lines[1:]:
+        size = int(line.max()) + 1
+        if count * size > _MOST_NUMBERS:
+            key = np.unique(key, return_inverse=True)[1]
+            count = len(key)
+        key, count = key * size + line, count * size
     return key
 
 

@@ -40,6 +40,6 @@ def _apply(translation: Translation, rows: Rows, name: str, rules: Sequence[Span
         if rule.model and match[1]:
             nameless = held[translation.missing(REQUEST_MODEL)[held]]
             translation.add_one(REQUEST_MODEL, "string_value", nameless, match[1], why)
-        rows = np.setdiff1d(rows, held)
-        if not len(rows):
+        if len(held) == len(rows):
             return
+        rows = np.setdiff1d(rows, held)

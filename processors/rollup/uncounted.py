@@ -22,9 +22,9 @@ REASON = PREFIX + "reason"
 def told(batch: Batch, reasons: Mapping[int, str], *, move: bool) -> Batch:
     """Return *batch* with a reason on the rows that do not count and, if *move*, what is summed out of the way."""
     rows = np.array(sorted(reasons), dtype=np.int64)
-    texts = sorted(set(reasons.values()))
-    choice = np.array([texts.index(reasons[row]) for row in rows.tolist()], dtype=np.int64)
-    reason = Addition(REASON, rows, "string_value", texts, choice)
+    numbers = {text: number for number, text in enumerate(sorted(set(reasons.values())))}
+    choice = np.array([numbers[reasons[row]] for row in rows.tolist()], dtype=np.int64)
+    reason = Addition(REASON, rows, "string_value", list(numbers), choice)
     return with_rewritten(batch, additions=[reason], renamed=_moved(attributes_of(batch), rows) if move else {})
 
 
