@@ -35,6 +35,8 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _FORM_BITS = 8
 _WORDS_HASHED = 8  # of eight letters each; what is longer is rare
+_LETTERS_LEFT = np.array([*((1 << 8 * count) - 1 for count in range(8)), -1], dtype=np.int64)
+"""What is left of a word that has so many letters."""
 
 Hashes = npt.NDArray[np.int64]
 Texts = tuple[str, ...]
@@ -262,18 +264,23 @@ def _response_keys(ids: pa.StringArray) -> Hashes:
     width = min(-(-int(lengths.max(initial=0)) // 8), _WORDS_HASHED) * 8
     if not width:
         return np.zeros(len(ids), dtype=np.int64)
-    text = np.frombuffer(data, np.uint8)
-    columns = np.arange(width)
-    inside = columns < lengths[:, None]
-    letters = np.where(inside, text[np.where(inside, bounds[:-1, None] + columns, 0)], 0).astype(np.uint8)
-    words = letters.view(np.int64)
+    text = np.append(np.frombuffer(data, np.uint8), np.zeros(width, dtype=np.uint8))
+    words = np.lib.stride_tricks.sliding_window_view(text, width)[bounds[:-1]].view(np.int64)
+    words &= _LETTERS_LEFT[np.clip(lengths[:, None] - np.arange(0, width, 8), 0, 8)]
     keys = lengths.astype(np.int64)
-    for number in range(words.shape[1]):
-        keys = np.where(lengths > 8 * number, mixed(keys, words[:, number]), keys)
+    shortest = int(lengths.min())
+    for number, word in enumerate(np.ascontiguousarray(words.T)):
+        longer = mixed(keys, word)
+        keys = longer if shortest > 8 * number else np.where(lengths > 8 * number, longer, keys)
     for row in np.flatnonzero(lengths > 8 * _WORDS_HASHED).tolist():
         keys[row] = hash_of(ids[row].as_py())
-    small = letters[:, :8] | 32
-    prefix = np.logical_and.accumulate((small >= ord("a")) & (small <= ord("z")), axis=1)
-    begins = np.ascontiguousarray(np.where(prefix, letters[:, :8], 0)).view(np.int64)[:, 0]
-    forms = form_of(mixed(begins, 0))
+    forms = form_of(mixed(_prefixes(words[:, 0].copy()), 0))
     return np.where(lengths > 0, (keys >> _FORM_BITS << _FORM_BITS) | np.where(forms == 0, 1, forms), 0)
+
+
+def _prefixes(words: Hashes) -> Hashes:
+    """Return the letters that words of eight characters begin with."""
+    small = words.view(np.uint8).reshape(-1, 8) | 32
+    letters = ((small >= ord("a")) & (small <= ord("z"))).view(np.int64)[:, 0] * 255
+    prefix: Hashes = words & letters & ~(letters + 1)  # adding one clears the letters up to the first other character
+    return prefix

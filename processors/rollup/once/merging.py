@@ -54,6 +54,8 @@ def report_of(leaf: Fact, outer: Sequence[Fact], parts: Sequence[Fact]) -> Repor
     The leaf's word goes first. The place is the outermost wrapper's: it is the application.
     """
     facts = [leaf, *parts, *outer]
+    if len(facts) == 1:
+        return _report(leaf, facts)
     fact = _filled(leaf, facts[1:])
     sign = leaf.finished or leaf.tokens[1] >= 0
     error = leaf.error if leaf.error >= 0 or sign else fact.error
@@ -68,9 +70,10 @@ def joined(reports: Iterable[Report]) -> Report:
 
     The call failed if any of them says so.
     """
-    ordered = sorted(reports, key=_precedence)
+    ordered = list(reports)
     if len(ordered) == 1:
         return ordered[0]
+    ordered.sort(key=_precedence)
     fact = _filled(ordered[0].fact, [report.fact for report in ordered[1:]])
     return Report(
         fact,
@@ -95,8 +98,10 @@ def clusters_of(reports: Iterable[Report]) -> list[list[Report]]:
 
     Who answered is not asked when who called tells.
     """
+    every = list(reports)
     clusters: list[list[Report]] = []
-    for report in sorted(reports, key=lambda report: (report.fact.kind & VIEW, report.fact.start, report.fact.key)):
+    answered = [report for report in every if report.responses]
+    for report in sorted(answered, key=lambda report: (report.fact.kind & VIEW, report.fact.start, report.fact.key)):
         near = [
             (_apart(report, cluster[0]), number)
             for number, cluster in enumerate(clusters)
@@ -106,7 +111,7 @@ def clusters_of(reports: Iterable[Report]) -> list[list[Report]]:
             clusters[min(near)[1]].append(report)
         else:
             clusters.append([report])
-    return clusters
+    return [*clusters, *([report] for report in every if not report.responses)]
 
 
 def distance_of(one: Report, other: Report) -> int | None:

@@ -114,10 +114,8 @@ class Resolution:
         parts = [part for row in chain if (part := self.streams.part_of(row)) is not None and part not in chain]
         facts = [ledger.fact(row) for row in chain]
         report = report_of(facts[0], facts[1:], [ledger.fact(part) for part in parts if ledger.alive(part)])
-        return report._replace(responses=frozenset(filter(self._tells, report.responses)))
-
-    def _tells(self, response: int) -> bool:
-        return len(self._ledger.sharing(response)) <= MOST_SHARING
+        silent = {id for id in report.responses if len(ledger.sharing(id)) > MOST_SHARING}
+        return report._replace(responses=report.responses - silent) if silent else report
 
     def _touched(self, leaves: set[int]) -> dict[int, Report]:
         """Return the reports of *leaves*, and of all that share a response with them or did so before."""
