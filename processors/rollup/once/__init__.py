@@ -154,7 +154,7 @@ class Once:
         wrappers = np.flatnonzero(leaves == 1)
         touched.update((wrappers + first).tolist(), sums[wrappers].tolist())
         if count:
-            touched |= self._resolution.streams.learn(rows) | self._rivals.learn(rows)
+            touched |= self._resolution.streams.learn(rows) | self._rivals.learn(facts, rows)
             touched |= self._share(facts, rows)
         return rows, touched
 
@@ -165,10 +165,10 @@ class Once:
 
     def _view_and_callers(self, facts: Facts, rows: range) -> set[int]:
         """Remember which traces hold calls that were written by who answered, and which by who called."""
+        if not self._views and not (facts.matrix[CLASS] & VIEW).any():
+            return set()
         traces, kinds = facts.matrix[[TRACE, CLASS]].tolist()
         views = [(row, trace, kind) for row, trace, kind in zip(rows, traces, kinds, strict=True) if kind & VIEW]
-        if not views and not self._views:
-            return set()
         callers = self._resolution.callers
         if not self._views:
             old_traces, old_kinds = (line.tolist() for line in self._ledger.lines((TRACE, CLASS)))

@@ -41,10 +41,7 @@ class Index:
     def get(self, key: int) -> int | None:
         """Return the row that *key* stands for."""
         slot = self._slot_of(key)
-        if self._rows.item(slot) == _EMPTY:
-            return None
-        row: int = self._rows.item(slot) + self._base
-        return row if row >= self._first else None
+        return None if slot is None else self._rows.item(slot) + self._base
 
     def find(self, keys: Numbers) -> Numbers:
         """Return the row that each of *keys* stands for, -1 where there is none."""
@@ -54,15 +51,12 @@ class Index:
         found = np.full(len(keys), _EMPTY, dtype=np.int64)
         asked, slots, step = np.arange(len(keys)), self._slots_of(keys), 0
         while len(asked):
-            rows_there = self._rows[slots]
-            there = (rows_there != _EMPTY).nonzero()[0]
-            asked, slots, rows_there = asked[there], slots[there], rows_there[there]
-            same = self._keys[slots] == keys[asked]
-            found[asked[same]] = rows_there[same]
+            held = self._rows[slots]
+            mine = self._stands(slots, keys, held)
+            found[asked[mine]] = held[mine] + np.int64(self._base)
             step += 1
-            asked, slots = asked[~same], slots[~same] + step & self._mask
-        found += self._base
-        found[found < self._first] = _EMPTY
+            on = (~mine & (held != _EMPTY)).nonzero()[0]
+            asked, slots, keys = asked[on], slots[on] + step & self._mask, keys[on]
         return found
 
     def claim(self, keys: Numbers, rows: Numbers) -> Numbers:
@@ -77,51 +71,57 @@ class Index:
 
     def move(self, key: int, row: int) -> None:
         """Let *key*, which stands for another row, stand for *row*."""
-        slots = np.array([self._slot_of(key)])
-        self._log.append(partial(self._put_back, slots, self._keys[slots], self._rows[slots]))
-        self._rows[slots] = row - self._base
+        slot = self._slot_of(key)
+        if slot is not None:
+            self._log.append(partial(self._rows.__setitem__, slot, self._rows[slot]))
+            self._rows[slot] = row - self._base
 
-    def _slot_of(self, key: int) -> int:
-        """Return the slot where *key* is, or an empty one where it would be."""
+    def _slot_of(self, key: int) -> int | None:
         slot, step = (key * self._odd & 2**64 - 1) >> self._shift, 0
-        while self._rows.item(slot) != _EMPTY and self._keys.item(slot) != key:
+        while (row := self._rows.item(slot)) != _EMPTY:
+            if self._keys.item(slot) == key and row + self._base >= self._first:
+                return slot
             step += 1
             slot = slot + step & self._mask
-        return slot
+        return None
 
     def _slots_of(self, keys: Numbers) -> Numbers:
         return (keys.view(np.uint64) * np.uint64(self._odd) >> np.uint64(self._shift)).view(np.int64)
 
+    def _stands(self, slots: Numbers, keys: Numbers, rows: Narrow) -> npt.NDArray[np.bool_]:
+        """Tell where *slots* with these *rows* in them hold *keys* that stand for something."""
+        mine: npt.NDArray[np.bool_] = self._keys[slots] == keys
+        mine &= rows >= self._first - self._base
+        return mine
+
     def _fill(self, keys: Numbers, rows: Narrow, log: list[Callable[[], None]] | None) -> Numbers:
         owners = np.empty(len(keys), dtype=np.int64)
-        oldest = self._first - self._base
         asked, slots, step = np.arange(len(keys)), self._slots_of(keys), 0
         while len(asked):
+            free = self._rows[slots] == _EMPTY
+            self._take(slots[free], keys[free], rows[free], log)
             held = self._rows[slots]
-            mine = self._keys[slots] == keys[asked]
-            free = ((held == _EMPTY) | (mine & (held < oldest))).nonzero()[0]
-            self._take(slots[free], keys[asked[free]], rows[asked[free]], log)
-            mine = self._keys[slots] == keys[asked]
-            owners[asked[mine]] = self._rows[slots[mine]]
+            owners[asked] = held
+            on = (~self._stands(slots, keys, held)).nonzero()[0]
             step += 1
-            asked, slots = asked[~mine], slots[~mine] + step & self._mask
+            asked, slots, keys, rows = asked[on], slots[on] + step & self._mask, keys[on], rows[on]
         owners += self._base
         return owners
 
     def _take(self, slots: Numbers, keys: Numbers, rows: Narrow, log: list[Callable[[], None]] | None) -> None:
-        """Write entries into free slots; of several for one slot any one gets it."""
-        old = self._rows[slots]
+        """Write entries into free *slots*; of several for one slot any one gets it."""
         self._rows[slots] = rows
         won = self._rows[slots] == rows
-        slots, old = slots[won], old[won]
+        if not won.all():
+            slots, keys = slots[won], keys[won]
+        self._keys[slots] = keys
+        self._used += len(slots)
         if log is not None:
-            log.append(partial(self._put_back, slots, self._keys[slots], old))
-        self._keys[slots] = keys[won]
-        self._used += int(np.count_nonzero(old == _EMPTY))
+            log.append(partial(self._clear, slots))
 
-    def _put_back(self, slots: Numbers, keys: Numbers, rows: Narrow) -> None:
-        self._keys[slots], self._rows[slots] = keys, rows
-        self._used -= int(np.count_nonzero(rows == _EMPTY))
+    def _clear(self, slots: Numbers) -> None:
+        self._rows[slots] = _EMPTY
+        self._used -= len(slots)
 
     def _make(self, bits: int) -> None:
         self._shift, self._mask = 64 - bits, (1 << bits) - 1

@@ -9,7 +9,7 @@ Whatever changes in a batch goes through `Index`, `Table` and `Ledger.write`, so
 """
 
 from collections import deque
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -217,10 +217,15 @@ class Ledger:
             del self._blocks[number]
 
 
+def held(table: Mapping[int, Any], rows: range) -> list[int]:
+    """Return under which of *rows* the *table* holds something."""
+    return [row for row in table if row in rows] if len(table) < len(rows) else [row for row in rows if row in table]
+
+
 def forget_rows(tables: Iterable[dict[int, Any]], rows: range) -> None:
     """Forget what *tables* hold under *rows*."""
     for table in tables:
-        for row in table.keys() & set(rows):
+        for row in held(table, rows):
             del table[row]
 
 

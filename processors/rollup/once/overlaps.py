@@ -22,11 +22,12 @@ from processors.rollup.once.facts import (
     SCOPE,
     VIEW,
     Fact,
+    Facts,
     Hashes,
     form_of,
     mixed,
 )
-from processors.rollup.once.ledger import Ledger, Table, forget_members
+from processors.rollup.once.ledger import Ledger, Table, forget_members, held
 from processors.rollup.once.merging import FARTHEST, Report, distance_of
 from processors.rollup.once.pairs import Edge, Pairs, edge
 
@@ -66,9 +67,9 @@ class Rivals:
         self._members: Table[_Topic, tuple[int, ...]] = ledger.table()
         self._rivals: Table[int, bool] = ledger.table()
 
-    def learn(self, rows: range) -> set[int]:
-        """Take in new calls and return the rows, old ones among them, that may be told of twice as is known now."""
-        groups = self._groups_of(rows.start)
+    def learn(self, facts: Facts, rows: range) -> set[int]:
+        """Take in new calls and return all rows, old ones among them, that may be told of twice as is known now."""
+        groups = _groups_of(facts.matrix[list(_LINES)])
         newest = dict(zip(groups.tolist(), rows, strict=True))
         fresh = newest.keys() - self._groups.keys()
         awoken: set[int] = set()
@@ -80,8 +81,8 @@ class Rivals:
         earlier = awoken - fresh
         if earlier:
             since = max(self._ledger.first, min(self._groups[group].since for group in earlier))
-            found = self._rows_of(earlier, self._groups_of(since), since)
-        return found | self._rows_of(self._rivals.keys() & newest.keys(), groups, rows.start)
+            found = _rows_of(earlier, _groups_of(self._ledger.lines(_LINES, since)), since)
+        return found | _rows_of(self._rivals.keys() & newest.keys(), groups, rows.start)
 
     def sweep(self) -> None:
         """Forget the groups that nobody is in any more."""
@@ -90,12 +91,6 @@ class Rivals:
             self._rivals.pop(group, None)
             self._newest.pop(group)
             forget_members(self._members, self._groups.pop(group).topics, (group,))
-
-    def _groups_of(self, first: int) -> Hashes:
-        """Return the group of each call from row *first* on."""
-        process, kind, requested, answered, scope, error, finished, output, response = self._ledger.lines(_LINES, first)
-        traits = (form_of(response) << 8) + (kind << 2) + _outcomes(error, finished, output)
-        return mixed(mixed(process, scope), mixed(mixed(requested, answered), traits))
 
     def _introduce(self, group: int, row: int) -> set[int]:
         """Remember the *group* of the call in *row*, and return all that it makes rivals of."""
@@ -119,9 +114,6 @@ class Rivals:
         sign = fact.finished or fact.tokens[1] >= 0
         outcome = _FAILED if fact.error >= 0 else _SUCCEEDED if sign else _UNKNOWN
         return _Group(fact.row, topics, fact.scope, form_of(fact.response), outcome, not fact.models)
-
-    def _rows_of(self, wanted: set[int], groups: Hashes, first: int) -> set[int]:
-        return set((np.flatnonzero(np.isin(groups, list(wanted))) + first).tolist()) if wanted else set()
 
 
 class Overlaps:
@@ -166,7 +158,7 @@ class Overlaps:
 
     def forget(self, rows: range) -> None:
         """Forget what stands under *rows*; their mates stay paired."""
-        for anchor in self._reports.keys() & set(rows):
+        for anchor in held(self._reports, rows):
             forget_members(self._slots, _slots_of(self._reports.pop(anchor)), (anchor,))
             self._pairs.forget(anchor)
 
@@ -184,6 +176,17 @@ class Overlaps:
                 distance = distance_of(mine, theirs)
                 if distance is not None:
                     yield edge(distance, (mine.fact.key, theirs.fact.key), other)
+
+
+def _groups_of(lines: Iterable[Hashes]) -> Hashes:
+    """Return the group of each call of which *lines* tell."""
+    process, kind, requested, answered, scope, error, finished, output, response = lines
+    traits = (form_of(response) << 8) + (kind << 2) + _outcomes(error, finished, output)
+    return mixed(mixed(process, scope), mixed(mixed(requested, answered), traits))
+
+
+def _rows_of(wanted: set[int], groups: Hashes, first: int) -> set[int]:
+    return set((np.flatnonzero(np.isin(groups, list(wanted))) + first).tolist()) if wanted else set()
 
 
 def _outcomes(error: Hashes, finished: Hashes, output: Hashes) -> Hashes:
