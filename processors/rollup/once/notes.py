@@ -44,9 +44,8 @@ def dump(note: Note, classes: Sequence[str]) -> bytes:
     used = used_words(note.facts)
     codes = np.zeros(len(note.facts.words), dtype=np.int64)
     codes[used] = np.arange(len(used))
-    small = matrix.copy()
-    small[WORDS:] = codes[matrix[WORDS:]]
-    plain = b"".join([small.tobytes(), note.states.tobytes(), links[0].tobytes(), links[1].tobytes()])
+    parts = (matrix[:WORDS], codes[matrix[WORDS:]], note.states, *links)
+    plain = b"".join(np.ascontiguousarray(part).data for part in parts)
     head = {
         "version": _VERSION,
         "now": note.now,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from processors.rollup.once.facts import (
     ANSWERED,
@@ -69,20 +70,23 @@ class Rivals:
 
     def learn(self, facts: Facts, rows: range) -> set[int]:
         """Take in new calls and return all rows, old ones among them, that may be told of twice as is known now."""
-        groups = _groups_of(facts.matrix[list(_LINES)])
-        newest = dict(zip(groups.tolist(), rows, strict=True))
-        fresh = newest.keys() - self._groups.keys()
+        numbered = pa.array(_groups_of(facts.matrix[list(_LINES)])).dictionary_encode()
+        groups, numbers = numbered.dictionary.to_pylist(), np.asarray(numbered.indices)
+        fresh: set[int] = set()
         awoken: set[int] = set()
-        for group in fresh:
-            awoken |= self._introduce(group, rows[int((groups == group).argmax())])
-        for group, row in newest.items():
-            self._newest.put(group, row)
+        for number, group in enumerate(groups):
+            if group not in self._groups:
+                fresh.add(group)
+                awoken |= self._introduce(group, rows[int((numbers == number).argmax())])
+            self._newest.put(group, rows[-1])
         found: set[int] = set()
         earlier = awoken - fresh
         if earlier:
             since = max(self._ledger.first, min(self._groups[group].since for group in earlier))
-            found = _rows_of(earlier, _groups_of(self._ledger.lines(_LINES, since)), since)
-        return found | _rows_of(self._rivals.keys() & newest.keys(), groups, rows.start)
+            groups_since = _groups_of(self._ledger.lines(_LINES, since))
+            found = set((np.flatnonzero(np.isin(groups_since, list(earlier))) + since).tolist())
+        rivals = np.array([group in self._rivals for group in groups])
+        return found | set((np.flatnonzero(rivals[numbers]) + rows.start).tolist())
 
     def sweep(self) -> None:
         """Forget the groups that nobody is in any more."""
@@ -183,10 +187,6 @@ def _groups_of(lines: Iterable[Hashes]) -> Hashes:
     process, kind, requested, answered, scope, error, finished, output, response = lines
     traits = (form_of(response) << 8) + (kind << 2) + _outcomes(error, finished, output)
     return mixed(mixed(process, scope), mixed(mixed(requested, answered), traits))
-
-
-def _rows_of(wanted: set[int], groups: Hashes, first: int) -> set[int]:
-    return set((np.flatnonzero(np.isin(groups, list(wanted))) + first).tolist()) if wanted else set()
 
 
 def _outcomes(error: Hashes, finished: Hashes, output: Hashes) -> Hashes:
