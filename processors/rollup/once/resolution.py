@@ -160,6 +160,7 @@ class Resolution:
     def _compare(self, rows: set[int], anchors: dict[int, Report], moved: set[int]) -> list[Change]:
         changes: list[Change] = []
         done: set[int] = set()
+        told: set[int] = set()
         whole = dict(anchors)
         for anchor in moved - whole.keys():
             if anchor in self.overlaps:
@@ -171,8 +172,8 @@ class Resolution:
             both = [report] if mate is None or mate not in self.overlaps else [report, self.overlaps.report(mate)]
             done.update(each.anchor for each in both)
             changes += self._count(joined(both))
-            rows = rows - set(both[0].rows) - set(both[-1].rows)
-        for row in rows:
+            told.update(both[0].rows, both[-1].rows)
+        for row in rows - told:
             changes += self._set(row, None, None)
         return changes
 
