@@ -176,15 +176,19 @@ class RollupProcessor(Processor):
         self.host.metrics.gauge("genai_collector_remembered_links", self._once.links, processor=self.host.id)
 
     def _told(self, batch: Batch, calls: Calls | None, verdict: Verdict) -> Batch:
-        """Return the batch with a reason on every span that does not count."""
-        if calls is None or not verdict.reasons:
+        """Return the batch with a reason on every span that does not count, and no cost but what is summed."""
+        if calls is None:
+            return batch
+        costs = calls.costs[calls.cut & verdict.counts]
+        costs = costs[costs >= 0]
+        if not verdict.reasons and not len(costs):
             return batch
         config: RollupConfig = self.config
         rows = calls.rows.tolist()
         for reason, count in Counter(verdict.reasons.values()).items():
             self.host.metrics.count("genai_collector_uncounted_spans", count, processor=self.host.id, reason=reason)
         reasons = {rows[place]: reason for place, reason in verdict.reasons.items()}
-        return told(batch, reasons, move=config.uncounted == "move")
+        return told(batch, reasons, costs, move=config.uncounted == "move")
 
     def _rollups(self, batch: Batch, calls: Calls | None, verdict: Verdict) -> Iterable[Batch]:
         entries = None if calls is None else entries_of(calls, batch.memo(places_of), verdict.counts)

@@ -18,6 +18,7 @@ from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, is_standard
 from processors.rollup.errors import CallTable
 
 OPERATION = "gen_ai.operation.name"
+COST = "genai_collector.cost.nano_usd"
 TEXTS = (
     "gen_ai.provider.name",
     OPERATION,
@@ -32,7 +33,7 @@ COUNTS = (
     "gen_ai.usage.cache_write.input_tokens",
     "genai_collector.usage.cache_write_1h.input_tokens",
     "gen_ai.usage.reasoning.output_tokens",
-    "genai_collector.cost.nano_usd",
+    COST,
 )
 OTHERS = (
     ASKED_TIER,
@@ -69,6 +70,7 @@ RUNTIMES = {
 """`telemetry.sdk.language` by process.runtime.name, for resources that say only this."""
 KEYS = (*TEXTS, *COUNTS, *OTHERS)
 _TIER = 4
+_COST = len(TEXTS) + len(COUNTS) - 1
 _ASKED_TIER, _STREAM, _FIRST_CHUNK, _ERROR_TYPE, _HTTP_STATUS, _FINISH_REASONS, _CALL, _OWN_ERROR, *_IDENTITY = range(
     len(KEYS) - len(OTHERS), len(KEYS)
 )
@@ -111,6 +113,17 @@ class Calls:
     first_chunk: npt.NDArray[np.float64]
     error_class: Numbers
     finished: Flags
+
+    @property
+    def cut(self) -> Flags:
+        """Which failed before their answer ended: what they used is unknown, whatever they report."""
+        return (self.error_class >= 0) & ~self.finished
+
+    @property
+    def costs(self) -> Numbers:
+        """Where their costs stand."""
+        costs: Numbers = self.found[_COST]
+        return costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def entries_of(calls: Calls, places: Places, counts: Flags) -> Entries:
     """Return the calls that count; the usage of one that failed before its answer ended is unknown."""
     which = np.flatnonzero(counts)
     error_class, tokens = calls.error_class[which], calls.tokens[:, which]
-    tokens[:, (error_class >= 0) & ~calls.finished[which]] = -1
+    tokens[:, calls.cut[which]] = -1
     return Entries(
         [*places.words, *calls.words],
         np.concatenate((places.codes[:, calls.resource[which]], calls.texts[:, which] + len(places.words))),

@@ -57,6 +57,22 @@ def test_a_wrapper(uncounted, expected):
     assert collector.calls == 1
 
 
+COST = "genai_collector.cost.nano_usd"
+
+
+@pytest.mark.parametrize(("uncounted", "name"), [("move", f"genai_collector.uncounted.{COST}"), ("keep", COST)])
+def test_costs_add_up_over_spans(uncounted, name):
+    priced = {"attributes": {**CHAT, COST: 5}}
+    wrapper, _ = Collector(uncounted=uncounted).take(span(1, 1, **priced), span(1, 2, **below(1), **priced))
+    [cut] = Collector(uncounted=uncounted).take(span(1, 1, **priced, status={"code": 2}))
+    ended = {"attributes": {**CHAT, COST: 5, "gen_ai.response.finish_reasons": ["stop"]}}
+    [failed] = Collector(uncounted=uncounted).take(span(1, 1, **ended, status={"code": 2}))
+
+    assert (wrapper[name], cut[name], failed[COST]) == (5, 5, 5)
+    assert REASON not in cut
+    assert uncounted == "keep" or not {COST} & {*wrapper, *cut}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "reason"),
     [
