@@ -2,7 +2,8 @@
 
 One SQLite file in WAL mode with ``synchronous=full``: what `Journal.add` returned from is on the disk.
 
-    batches       what waits, in order; ``parcel`` is null until sealed, ``name`` unless it is a letter sent again
+    batches       what waits, in order; ``name`` is null unless it is a letter sent again
+    sealed        which of them make which parcel: to write that beside them would write their bodies anew
     recent        the requests lately taken, so that one sent again is not stored again
     notes         what processors remember, until when
     dead_letters  what was refused for good, with the reason (`collector.letters`)
@@ -23,7 +24,7 @@ from collector.batch import Signal
 from collector.letters import DeadLetter, Letters
 from collector.memory import Note
 
-VERSION = 3
+VERSION = 4
 REMEMBERED = 100_000
 """How many requests are remembered to recognise one that is sent again."""
 _CLEAN_SECONDS = 60.0
@@ -35,9 +36,9 @@ CREATE TABLE batches (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL, signal TEXT NOT NULL,
     rows INTEGER NOT NULL, size INTEGER NOT NULL, memory INTEGER NOT NULL,
-    parcel INTEGER, body BLOB, name TEXT
+    body BLOB, name TEXT
 );
-CREATE INDEX batches_by_parcel ON batches (parcel) WHERE parcel IS NOT NULL;
+CREATE TABLE sealed (parcel INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (parcel, seq)) WITHOUT ROWID;
 CREATE TABLE recent (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL);
 CREATE TABLE notes (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,8 +51,20 @@ CREATE TABLE dead_letters (
     signal TEXT NOT NULL, rows INTEGER NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL
 );
 """
-_MIGRATIONS = {2: "ALTER TABLE batches ADD COLUMN name TEXT;"}
-"""What makes a file of an older format one of the next."""
+_MIGRATIONS = {
+    2: "ALTER TABLE batches ADD COLUMN name TEXT;",
+    3: """
+CREATE TABLE sealed (parcel INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (parcel, seq)) WITHOUT ROWID;
+INSERT INTO sealed SELECT parcel, seq FROM batches WHERE parcel IS NOT NULL;
+DROP INDEX batches_by_parcel;
+""",
+}
+"""What makes a file of an older format one of the next. The column ``parcel`` stays where it was, unused: to drop it
+would write all that waits anew."""
+
+_PAGE_BYTES = 16384
+_LOG_BYTES = 32 * 1024**2
+"""How much is written before it is copied into the file: what is delivered by then need not be."""
 
 
 class JournalError(Exception):
@@ -153,7 +166,8 @@ class Journal:
     def waiting(self) -> list[Entry]:
         """Return everything that was added and not finished, oldest first."""
         rows = self._connection.execute(
-            "SELECT seq, id, signal, rows, size, memory, parcel, name FROM batches ORDER BY seq"
+            "SELECT seq, id, signal, rows, size, memory, sealed.parcel, name"
+            " FROM batches LEFT JOIN sealed USING (seq) ORDER BY seq"
         )
         return [Entry(seq, id_, Signal(signal), *rest) for seq, id_, signal, *rest in rows]
 
@@ -161,9 +175,7 @@ class Journal:
         """Bind the batches to one parcel for good and return its number, which is never used again."""
         number = self._next_parcel
         with self._connection as transaction:
-            transaction.executemany(
-                "UPDATE batches SET parcel = ? WHERE seq = ?", [(number, entry.seq) for entry in entries]
-            )
+            transaction.executemany("INSERT INTO sealed VALUES (?, ?)", [(number, entry.seq) for entry in entries])
             transaction.execute("INSERT OR REPLACE INTO meta VALUES ('parcel', ?)", (str(number),))
         self._next_parcel = number + 1
         return number
@@ -177,7 +189,8 @@ class Journal:
         """Forget a delivered parcel's batches and keep the *letters* with what was refused of them."""
         with self._connection as transaction:
             self.letters.keep(letters)
-            transaction.execute("DELETE FROM batches WHERE parcel = ?", (parcel,))
+            transaction.execute("DELETE FROM batches WHERE seq IN (SELECT seq FROM sealed WHERE parcel = ?)", (parcel,))
+            transaction.execute("DELETE FROM sealed WHERE parcel = ?", (parcel,))
 
     def resend(self, letters: Sequence[tuple[int, int]]) -> None:
         """Make of each letter, given as (seq, bytes of memory), a sealed parcel with the letter's id for a name.
@@ -186,11 +199,14 @@ class Journal:
         """
         numbers = range(self._next_parcel, self._next_parcel + len(letters))
         with self._connection as transaction:
-            transaction.executemany(
-                "INSERT INTO batches (id, signal, rows, size, memory, parcel, body, name)"
-                " SELECT id, signal, rows, length(body), ?, ?, body, id FROM dead_letters WHERE seq = ?",
-                [(memory, number, seq) for number, (seq, memory) in zip(numbers, letters, strict=True)],
-            )
+            for number, (seq, memory) in zip(numbers, letters, strict=True):
+                cursor = transaction.execute(
+                    "INSERT INTO batches (id, signal, rows, size, memory, body, name)"
+                    " SELECT id, signal, rows, length(body), ?, body, id FROM dead_letters WHERE seq = ?",
+                    (memory, seq),
+                )
+                if cursor.rowcount:
+                    transaction.execute("INSERT INTO sealed VALUES (?, ?)", (number, cursor.lastrowid))
             self.letters.remove(seq for seq, _ in letters)
             transaction.execute("INSERT OR REPLACE INTO meta VALUES ('parcel', ?)", (str(numbers.stop - 1),))
         self._next_parcel = numbers.stop
@@ -265,10 +281,13 @@ def _open(path: Path | None) -> sqlite3.Connection:
         connection.close()
         raise
     if version == 0:
-        connection.execute("PRAGMA page_size = 8192")
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = wal")
     connection.execute("PRAGMA synchronous = full")
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // page_bytes}")
+    # Some builds of SQLite write zeros over all that is deleted, as long as what was there.
+    connection.execute("PRAGMA secure_delete = fast")
     if version == 0:
         connection.executescript(
             f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('writer', '{uuid.uuid4().hex}');"

@@ -542,7 +542,8 @@ def test_a_letter_holds_no_resources_of_others(make, tmp_path):
     assert letter.main.column("resource").to_pylist() == [0]
 
 
-def test_a_file_of_the_format_before_is_taken_over(make, tmp_path):
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_file_of_a_format_before_is_taken_over(make, tmp_path, version):
     path = tmp_path / "recorder_1.sqlite"
     outbox, recorder = make()
     recorder.answer = down
@@ -550,8 +551,13 @@ def test_a_file_of_the_format_before_is_taken_over(make, tmp_path):
     outbox.put([spans("a")])
     outbox.stop(0)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("ALTER TABLE batches DROP COLUMN name")
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("ALTER TABLE batches ADD COLUMN parcel INTEGER")
+        connection.execute("CREATE INDEX batches_by_parcel ON batches (parcel) WHERE parcel IS NOT NULL")
+        connection.execute("UPDATE batches SET parcel = (SELECT parcel FROM sealed WHERE seq = batches.seq)")
+        connection.execute("DROP TABLE sealed")
+        if version == 2:
+            connection.execute("ALTER TABLE batches DROP COLUMN name")
+        connection.execute(f"PRAGMA user_version = {version}")
     with reading(path) as letters:
         assert letters.kept() == []
 
