@@ -213,14 +213,16 @@ class Server(Connection):
         super().__init__(name, client)
 
     def _insert(self, table: str, rows: pa.RecordBatch, settings: Mapping[str, str]) -> None:
-        target = f"{table} ({_names(rows)})"
         types = self._types_of(table)
+        source = ""
         if any(_sent_type(kind) != kind for kind in map(types.get, rows.schema.names) if kind):
             # Plain Arrow input forgets the settings when it turns text into JSON columns, and cannot make states of
             # aggregates; a SELECT can.
             shape = ", ".join(f"`{name}` {_sent_type(types.get(name, 'String'))}" for name in rows.schema.names)
-            target = f"{target} SELECT {self._selected(table, rows)} FROM input({quoted(shape)})"
-        self._client.raw_insert(target, None, _arrow_file(rows), dict(settings), "Arrow")
+            source = f" SELECT {self._selected(table, rows)} FROM input({quoted(shape)})"
+        statement = f"INSERT INTO {table} ({_names(rows)}){source} FORMAT ArrowStream\n"
+        # Without a table it sends what it is given, and nothing else.
+        self._client.raw_insert("", None, _arrow_stream(statement.encode(), rows), dict(settings))
 
 
 class UnusableError(Exception):
@@ -257,10 +259,12 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _arrow_file(rows: pa.RecordBatch) -> Any:
-    # lz4 inside the Arrow file costs less than around the request, and is sent by clickhouse-connect as it is.
+def _arrow_stream(head: bytes, rows: pa.RecordBatch) -> Any:
+    """Return *head*, a statement, and the rows behind it as one body: urllib3 takes its time over a long URL."""
     sink = pa.BufferOutputStream()
+    sink.write(head)
+    # lz4 inside the Arrow stream costs less than around the request.
     options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
-    with pa.ipc.new_file(sink, rows.schema, options=options) as writer:
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
         writer.write_batch(rows)
     return sink.getvalue()

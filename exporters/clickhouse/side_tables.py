@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -35,6 +36,9 @@ CROWD_SECONDS = 6 * 3600
 CROWD_REFRESH_SECONDS = 600
 
 _TAG = ("tag_key", "tag_type", "tag_data_type")
+
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_HALF = np.uint64(32)
 
 
 class SideTables:
@@ -56,7 +60,7 @@ class SideTables:
                 yield insert
                 continue
             rows = self._without_crowded(connection, insert)
-            marks = np.array([hash(text) for text in _texts(rows, rows.schema.names).to_pylist()], np.int64)
+            marks = _marks(rows)
             recent = self._recent.setdefault(insert.table, _Recent(self._clock()))
             new = recent.unknown(marks, self._clock())
             if new.any():
@@ -98,8 +102,13 @@ class _Recent:
             self.since, self.marks = now, np.zeros(0, np.int64)
         if not len(self.marks):
             return np.ones(len(marks), np.bool_)
-        places = np.searchsorted(self.marks, marks)
-        return self.marks[np.minimum(places, len(self.marks) - 1)] != marks
+        # Neighbours are found in neighbouring memory.
+        order = np.argsort(marks)
+        ordered = marks[order]
+        places = np.searchsorted(self.marks, ordered)
+        unknown = np.empty(len(marks), np.bool_)
+        unknown[order] = self.marks[np.minimum(places, len(self.marks) - 1)] != ordered
+        return unknown
 
     def add(self, marks: Ints) -> None:
         """Remember marks that were not here."""
@@ -125,6 +134,33 @@ def _crowded_tags(connection: Connection, table: str, now: float) -> pa.StringAr
     )
     columns = [pa.array([row[index] for row in found], pa.string()) for index in range(len(_TAG))]
     return _texts(pa.RecordBatch.from_arrays(columns, list(_TAG)), _TAG)
+
+
+def _marks(rows: pa.RecordBatch) -> Ints:
+    """Return one number per row made of all columns: other values, other number."""
+    marks = np.zeros(rows.num_rows, np.uint64)
+    for column in rows.columns:
+        marks = (marks ^ _numbers(column)) * _SPREAD
+        marks ^= marks >> _HALF
+    return marks.view(np.int64)
+
+
+def _numbers(column: pa.Array) -> npt.NDArray[np.uint64]:
+    """Return one number per value: the same for equal ones, another for others."""
+    if column.null_count:
+        present = np.asarray(column.is_valid())
+        numbers = np.full(len(column), _SPREAD)
+        numbers[present] = _numbers(column.drop_null())
+        return numbers
+    if pa.types.is_int64(column.type) or pa.types.is_float64(column.type):
+        bits: npt.NDArray[np.uint64] = np.asarray(column).view(np.uint64)
+        return bits
+    if not pa.types.is_dictionary(column.type):
+        column = pc.dictionary_encode(column)
+    texts = column.dictionary.cast(pa.string()).to_pylist()
+    distinct = np.array([hash(text) for text in texts], np.int64).view(np.uint64)
+    indices: npt.NDArray[np.int64] = np.asarray(column.indices)
+    return distinct[indices]
 
 
 def _texts(rows: pa.RecordBatch, columns: Iterable[str]) -> pa.StringArray:

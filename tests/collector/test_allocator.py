@@ -1,5 +1,6 @@
 """What the process says about memory is heard; how much it saves is measured by the benchmark."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -10,14 +11,6 @@ from collector import allocator
 allocator.economise()
 print(pa.default_memory_pool().backend_name, pa.array(["a"]).to_pylist())
 """
-
-
-def test_arrow_takes_its_memory_where_everybody_else_does():
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-
-    assert done.stdout == "system ['a']\n"
-
-
 SETTLED = """
 import gc
 from collector import allocator
@@ -29,9 +22,32 @@ circle.append(circle)
 del circle
 print(first > 1000, gc.collect(), len(gc.get_objects()) < first / 10)
 """
+PANDAS = """
+import sys
+import numpy as np
+import pyarrow as pa
+from collector import allocator
+
+allocator.economise()
+print(pa.array(np.arange(2)).to_pylist(), "pandas" in sys.modules)
+import pandas
+print(pandas.Series([1]).tolist())
+"""
+
+
+def test_arrow_takes_its_memory_where_everybody_else_does():
+    assert printed(SCRIPT) == "system ['a']\n"
 
 
 def test_what_is_there_when_all_is_started_is_not_searched_for_garbage_and_what_comes_later_is():
-    done = subprocess.run([sys.executable, "-c", SETTLED], capture_output=True, text=True, check=True)
+    assert printed(SETTLED) == "True 1 True\n"
 
-    assert done.stdout == "True 1 True\n"
+
+def test_pandas_is_not_loaded_for_arrow_and_there_for_others():
+    assert importlib.util.find_spec("pandas"), "chDB brings it; without it this test shows nothing"
+
+    assert printed(PANDAS) == "[0, 1] False\n[1]\n"
+
+
+def printed(script: str) -> str:
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

@@ -1,11 +1,15 @@
 """Which rows of side tables are stored, and which are known to be stored already."""
 
+from itertools import product
+
+import pyarrow as pa
 import pytest
 
 from collector.batch import Batch
 from collector.errors import Retryable
 from exporters.clickhouse import ClickhouseExporter, side_tables
-from exporters.clickhouse.side_tables import CROWD_REFRESH_SECONDS, CROWD_SECONDS, REFRESH_SECONDS
+from exporters.clickhouse.insert import Insert
+from exporters.clickhouse.side_tables import CROWD_REFRESH_SECONDS, CROWD_SECONDS, REFRESH_SECONDS, SideTables
 from tests.exporters.clickhouse import log_batches
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.samples import START
@@ -187,3 +191,26 @@ def test_what_is_remembered_is_bounded(
 
     values = embedded.value("SELECT uniqExact(string_value) FROM signoz_traces.tag_attributes_v2 WHERE tag_key = 'id'")
     assert values == 7 + 8 + 9 + 10 + 11
+
+
+def test_rows_that_differ_in_one_column_only_are_told_apart(embedded: Store, clock: Clock) -> None:
+    values = {
+        "hour": pa.array([1, 2, -1, -2]),
+        "key": pa.array(["a", "b", "", "ab"]),
+        "type": pa.array(["a", "b", "", "ab"]).dictionary_encode(),
+        "number": pa.array([None, 0.0, -1.0, -2.0]),
+        "flag": pa.array([True, False, True, False]),
+    }
+    numbers = sorted(set(product(range(4), range(4), range(4), range(4), range(2))))
+    columns = zip(*numbers, strict=True)
+    taken = [column.take(pa.array(places)) for column, places in zip(values.values(), columns, strict=True)]
+    rows = pa.RecordBatch.from_arrays(taken, list(values))
+    tables = SideTables(clock, None)
+
+    def due(rows: pa.RecordBatch) -> list[pa.RecordBatch]:
+        found = tables.due(embedded.connection, [Insert("d.t", rows, None, lasting=True)])
+        return [one.rows for one in found if isinstance(one, Insert)]
+
+    for part in (rows.slice(0, 100), rows.slice(100)):
+        assert due(part) == [part]
+    assert due(rows) == []
