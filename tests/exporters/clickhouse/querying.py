@@ -1,10 +1,15 @@
 """Running the statements of `queries` over the corpus."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from exporters.clickhouse.client import Server
+from tests.clickhouse_http import ClickhouseServer
 from tests.exporters.clickhouse import corpus
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
+from tests.exporters.clickhouse.signoz import LASTING, install
 
 QUERIES = Path(__file__).parent / "queries"
 
@@ -19,11 +24,11 @@ def names_of(signal: str) -> list[str]:
 class Corpus:
     """A ClickHouse that holds the corpus, stored by the exporter itself."""
 
-    def __init__(self, store: Store, make_exporter: MakeExporter) -> None:
+    def __init__(self, store: Store, make_exporter: MakeExporter, **options: object) -> None:
         self.store = store
         if store.content != "corpus":
             store.empty()
-            exporter = make_exporter(store.dsn, retention=20_000)
+            exporter = make_exporter(store.dsn, retention=20_000, **options)
             for signal in corpus.REQUESTS:
                 exporter.export(corpus.batch(signal))
             store.content = "corpus"
@@ -33,3 +38,12 @@ class Corpus:
         text = (QUERIES / signal / f"{name}.sql").read_text()
         assert ".distributed_" in text
         return self.store.rows(text if twins == "distributed" else text.replace(".distributed_", "."))
+
+
+@contextmanager
+def installed(cluster: ClickhouseServer) -> Iterator[Store]:
+    """Yield SigNoz's tables as SigNoz makes them: their twins are Distributed over the servers of a cluster."""
+    store = Store(cluster.dsn, Server(cluster.dsn, 60))
+    install(store, cluster="cluster", wanted=LASTING)
+    yield store
+    store.drop()

@@ -10,6 +10,8 @@ from exporters.clickhouse.spread import Spread
 from tests.exporters.clickhouse.conftest import Store
 
 TABLES = schema.Tables(15, 30, 400, ngram_indexes=False)
+LASTING = schema.Tables(20_000, 20_000, 20_000, ngram_indexes=False)
+"""Tables in which nothing expires."""
 _NEWEST = {"inserted_at", "created_at"}
 _BODIES = {"body_v2", "body_promoted"} | _NEWEST
 _YEAR_2026 = {"column_evolution_metadata", "inserted_at_unix_milli", "scope", "attributes"} | _BODIES
@@ -25,12 +27,18 @@ VERSIONS = {
 """What each release lacks of the newest one."""
 
 
-def install(store: Store, version: str = "HEAD", cluster: str = "", lost: tuple[str, ...] = ()) -> None:
+def install(
+    store: Store,
+    version: str = "HEAD",
+    cluster: str = "",
+    lost: tuple[str, ...] = (),
+    wanted: schema.Tables = TABLES,
+) -> None:
     """Make SigNoz's tables as *version* has them, without the *lost* ones (``db.table`` or ``db.table.column``)."""
     store.drop()
     lacks = VERSIONS[version]
     spread = Spread(cluster)
-    definitions = [one for one in schema.definitions(TABLES) if database_of(one.name) != OWN]
+    definitions = [one for one in schema.definitions(wanted) if database_of(one.name) != OWN]
     tables = [one for one in definitions if isinstance(one, Table)]
     for one in definitions:
         if one.name in lost or one.name.split(".")[-1] in lacks:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.clickhouse_http import ClickhouseServer
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.corpus import HALF_HOUR, SHOP_TRACE, START, Item, spans
-from tests.exporters.clickhouse.querying import Answer, Corpus, names_of
+from tests.exporters.clickhouse.querying import Answer, Corpus, installed, names_of
 
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 CODES = ("Unset", "Ok", "Error")
@@ -264,6 +265,14 @@ def test_the_answer_is_what_the_corpus_says(corpus: Corpus, name: str, twins: st
 
     assert answer == [tuple(map(_near, row)) for row in ANSWERS[name]()]
     assert answer or name == "list_of_an_unknown_service"
+
+
+def test_distributed_twins_answer_the_same(cluster: ClickhouseServer, make_exporter: MakeExporter) -> None:
+    with installed(cluster) as store:
+        stored = Corpus(store, make_exporter, schema="attach")
+        answers = {name: stored.answer("traces", name, "distributed") for name in names_of("traces")}
+
+    assert answers == {name: [tuple(map(_near, row)) for row in ANSWERS[name]()] for name in answers}
 
 
 def _near(value: Any) -> Any:

@@ -11,11 +11,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from collector.batch import Signal, concat
 from collector.otlp.decode import decode
-from tests.clickhouse_http import ROOT
+from tests.clickhouse_http import ROOT, ClickhouseServer
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.corpus import CORPUS, plain
 from tests.exporters.clickhouse.metrics.batches import CUMULATIVE, DELTA, TIME, batch_of, metric, point
-from tests.exporters.clickhouse.querying import QUERIES, Answer, names_of
+from tests.exporters.clickhouse.querying import QUERIES, Answer, installed, names_of
 
 SCENARIOS = (
     "opentelemetry-instrumentation-openai@0.17.0/mixed_200",
@@ -72,24 +72,39 @@ def number(raw: Any) -> float:
     return float(getattr(raw, raw.WhichOneof("value")))
 
 
-@pytest.fixture(params=["distributed", "local"])
-def answer(request: pytest.FixtureRequest, embedded: Store, make_exporter: MakeExporter) -> Any:
+class Asked:
     """Answers statements by name, over the twins or the tables themselves."""
-    if embedded.content != "metrics":
-        embedded.empty()
-        exporter = make_exporter(embedded.dsn, metrics_retention=20_000)
+
+    def __init__(self, store: Store, twins: str) -> None:
+        self.store = store
+        self.twins = twins
+
+    def __call__(self, name: str) -> Answer:
+        text = (QUERIES / "metrics" / f"{name}.sql").read_text()
+        assert ".distributed_" in text
+        return self.store.rows(text.replace(".distributed_", ".") if self.twins == "local" else text)
+
+
+@pytest.fixture(scope="module")
+def attached(cluster: ClickhouseServer) -> Iterator[Store]:
+    with installed(cluster) as store:
+        yield store
+
+
+@pytest.fixture(params=["distributed", "local", "cluster"])
+def answer(request: pytest.FixtureRequest, make_exporter: MakeExporter) -> Asked:
+    in_cluster = request.param == "cluster"
+    store = request.getfixturevalue("attached" if in_cluster else "embedded")
+    if store.content != "metrics":
+        store.empty()
+        options = {"schema": "attach"} if in_cluster else {"metrics_retention": 20_000}
+        exporter = make_exporter(store.dsn, **options)
         exporter.export(concat("metrics", [decode(Signal.METRICS, data) for data in files()]))
         for minute, batch in enumerate(growing()):
             exporter.export(batch)
             assert minute < 6
-        embedded.content = "metrics"
-
-    def of(name: str) -> Answer:
-        text = (QUERIES / "metrics" / f"{name}.sql").read_text()
-        assert ".distributed_" in text
-        return embedded.rows(text if request.param == "distributed" else text.replace(".distributed_", "."))
-
-    return of
+        store.content = "metrics"
+    return Asked(store, request.param)
 
 
 COUNTED = {"input": [100, 160, 400, 60, 120], "output": [0, 6, 12, 18, 24]}
@@ -120,7 +135,7 @@ def growing() -> list[Any]:
     ]
 
 
-def test_tokens_by_model(answer: Any) -> None:
+def test_tokens_by_model(answer: Asked) -> None:
     expected: dict[tuple[str, str], float] = defaultdict(float)
     for item in last_of(TOKENS):
         expected[item.labels["gen_ai.response.model"], item.labels["gen_ai.token.type"]] += item.raw.sum
@@ -129,7 +144,7 @@ def test_tokens_by_model(answer: Any) -> None:
     assert answer("tokens_by_model") == [(*key, value) for key, value in sorted(expected.items())]
 
 
-def test_older_counters(answer: Any) -> None:
+def test_older_counters(answer: Asked) -> None:
     expected = {
         name: sum(number(item.raw) for item in last_of(name))
         for name in (
@@ -144,7 +159,7 @@ def test_older_counters(answer: Any) -> None:
     assert answer("older_counters") == sorted(expected.items())
 
 
-def test_choices_by_reason(answer: Any) -> None:
+def test_choices_by_reason(answer: Asked) -> None:
     expected: dict[str, float] = defaultdict(float)
     for item in items("gen_ai.client.generation.choices", DELTA):
         expected[item.labels.get("llm.response.finish_reason", "")] += number(item.raw)
@@ -153,7 +168,7 @@ def test_choices_by_reason(answer: Any) -> None:
     assert answer("choices_by_reason") == sorted(expected.items())
 
 
-def test_duration_p95(answer: Any) -> None:
+def test_duration_p95(answer: Asked) -> None:
     counts: dict[str, dict[float, float]] = defaultdict(lambda: defaultdict(float))
     for item in items(DURATION, DELTA):
         reached = 0.0
@@ -167,11 +182,11 @@ def test_duration_p95(answer: Any) -> None:
         assert found[model] == pytest.approx(interpolated(0.95, sorted(buckets.items())))
 
 
-def test_the_documented_statement_answers_the_same(answer: Any, embedded: Store) -> None:
+def test_the_documented_statement_answers_the_same(answer: Asked) -> None:
     text = (ROOT / "docs" / "metrics.md").read_text()
     statement = text.split("```sql")[1].split("```")[0].replace("gen_ai.request.model", "gen_ai.response.model")
 
-    assert dict(embedded.rows(statement)) == pytest.approx(dict(answer("duration_p95")))
+    assert dict(answer.store.rows(statement)) == pytest.approx(dict(answer("duration_p95")))
 
 
 def interpolated(share: float, buckets: list[tuple[float, float]]) -> float:
@@ -185,7 +200,7 @@ def interpolated(share: float, buckets: list[tuple[float, float]]) -> float:
     return low + (high - low) * (rank - before) / (reached - before)
 
 
-def test_rate_of_tokens(answer: Any) -> None:
+def test_rate_of_tokens(answer: Asked) -> None:
     start = TIME // MINUTE * 60
     rates = {"input": [1.0, 4.0, 1.0, 1.0], "output": [0.1] * 4}
 
@@ -196,7 +211,7 @@ def test_rate_of_tokens(answer: Any) -> None:
     ]
 
 
-def test_type_lookup(answer: Any) -> None:
+def test_type_lookup(answer: Asked) -> None:
     assert answer("type_lookup") == [
         ("gen_ai.client.generation.choices", "Delta", "Sum", True),
         (f"{DURATION}.bucket", "Cumulative", "Histogram", True),
@@ -205,7 +220,7 @@ def test_type_lookup(answer: Any) -> None:
     ]
 
 
-def test_autocomplete(answer: Any) -> None:
+def test_autocomplete(answer: Asked) -> None:
     known = [*items(TOKENS, CUMULATIVE), *items(TOKENS, DELTA)]
     keys = {key for item in known for key in item.labels}
     last: dict[str, int] = {}
@@ -219,7 +234,7 @@ def test_autocomplete(answer: Any) -> None:
     assert answer("autocomplete_values") == sorted(last.items())
 
 
-def test_explorer(answer: Any) -> None:
+def test_explorer(answer: Asked) -> None:
     found = {row[0]: row[2:] for row in answer("explorer")}
     sizes = len({item.series for item in items("llm.openai.embeddings.vector_size", CUMULATIVE)})
     durations = len({item.series for item in items("llm.openai.chat_completions.duration", CUMULATIVE)})
