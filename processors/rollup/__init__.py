@@ -38,7 +38,7 @@ class MemoryConfig(ComponentConfig):
     max_calls: int = Field(default=200_000, ge=1)
     """Most calls remembered (about 0.2 KiB each); the oldest are forgotten first, some thousands at a time."""
     max_links: int = Field(default=500_000, ge=0)
-    """Most other spans remembered (about 0.2 KiB each), to know which call stands around which."""
+    """Most other spans remembered (about 0.1 KiB each), to know which call stands around which."""
 
 
 class SignalsConfig(ComponentConfig):

@@ -149,7 +149,7 @@ class Once:
         ledger.append(facts, state, now)
         keys, parents = facts.links
         inner = parents != 0
-        ledger.link(keys[inner].tolist(), parents[inner].tolist(), now)
+        ledger.links.add(keys[inner], parents[inner], now)
         touched |= self._trees.plant(facts, rows, above)
         wrappers = np.flatnonzero(leaves == 1)
         touched.update((wrappers + first).tolist(), sums[wrappers].tolist())

@@ -3,12 +3,11 @@
     rows      0 ............ 4095 | 4096 ......... 8191 | 8192 ....      numbered as they came, never again
     blocks    forgotten whole       oldest kept           growing
     indices   key -> row, id -> newest row
-    tables    key -> parent's key, id -> rows, ...
+    tables    id -> rows, ...
 
 Whatever changes in a batch goes through `Index`, `Table` and `Ledger.write`, so that `rollback` restores all of it.
 """
 
-from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from processors.rollup.once.blocks import STATE, WAITS, Block
 from processors.rollup.once.facts import RESPONSE, Fact, Facts
 from processors.rollup.once.index import Index
+from processors.rollup.once.links import Links
 
 _BITS = 12
 _SIZE = 1 << _BITS
@@ -46,18 +46,6 @@ class Table(dict[K, V]):
         if key in self:
             self._log.append((self, key, self.pop(key)))
 
-    def fill(self, keys: Sequence[K], values: Sequence[V]) -> None:
-        """Set many values; of keys that are there already the old value stays."""
-        if not self.keys().isdisjoint(keys):
-            pairs = [(key, value) for key, value in zip(keys, values, strict=True) if key not in self]
-            keys, values = [key for key, _ in pairs], [value for _, value in pairs]
-        self.fill_new(keys, values)
-
-    def fill_new(self, keys: Sequence[K], values: Sequence[V]) -> None:
-        """Set many values of keys that are not there."""
-        self._log.append((self, keys))
-        self.update(zip(keys, values, strict=True))
-
 
 class Ledger:
     """Holds what is known of calls, from row *first* up to *next*, and the tables to find it by."""
@@ -67,9 +55,8 @@ class Ledger:
         self._log: list[Any] = []
         self._blocks: dict[int, Block] = {}
         self._narrow = 0
-        self._arrivals: deque[tuple[float, Sequence[int]]] = deque()
         self.calls = Index(self._log)
-        self.links: Table[int, int] = Table(self._log)
+        self.links = Links(self._log)
         self._responses = Index(self._log)
         self._shared: Table[int, tuple[int, ...]] = Table(self._log)
         self.waiting: Table[int, tuple[int, ...]] = Table(self._log)
@@ -90,10 +77,6 @@ class Ledger:
         for entry in reversed(self._log):
             if callable(entry):
                 entry()
-            elif len(entry) == 2:
-                table, keys = entry
-                for key in keys:
-                    table.pop(key, None)
             elif isinstance(entry[0], dict):
                 table, key, old = entry
                 if old is _NONE:
@@ -121,11 +104,6 @@ class Ledger:
             size = min(count - done, _SIZE - place)
             block.put(place, facts, slice(done, done + size), state)
             self.next, done = self.next + size, done + size
-
-    def link(self, keys: Sequence[int], parents: Sequence[int], now: float) -> None:
-        """Remember the parents of spans that are no calls."""
-        self.links.fill(keys, parents)
-        self._arrivals.append((now, keys))
 
     def alive(self, row: int) -> bool:
         """Tell whether *row* is a call that is remembered."""
@@ -196,9 +174,7 @@ class Ledger:
             self._forget(self.first >> _BITS)
         if self.first < self.next and self._blocks[self.first >> _BITS].arrived < oldest:
             self._forget(self.first >> _BITS)
-        while self._arrivals and (self._arrivals[0][0] < oldest or len(self.links) > most_links):
-            for key in self._arrivals.popleft()[1]:
-                self.links.pop(key, None)
+        self.links.expire(oldest, most_links)
         return range(first, self.first)
 
     def _forget(self, number: int) -> None:

@@ -8,7 +8,7 @@ there, and goes on looking when that span comes. So the numbers are those of the
 A span without length is no wrapper and makes none: it may be a part of a stream.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -57,42 +57,55 @@ class Trees:
         link_keys, link_parents = facts.links
         self._roots = frozenset(link_keys[link_parents == 0].tolist())
         keys, parents = facts.matrix[KEY], facts.matrix[PARENT]
-        for place in np.flatnonzero((parents != 0) & (above < 0) & (facts.matrix[CLASS] != PART)).tolist():
-            self._climb(rows[place], int(parents[place]))
-        waiting = self._ledger.waiting
-        if waiting:
-            self._wake(filter(waiting.__contains__, [*keys.tolist(), *link_keys.tolist()]))
+        outer = np.flatnonzero((parents != 0) & (above < 0) & (facts.matrix[CLASS] != PART))
+        self._climb(outer + rows.start, parents[outer], facts.matrix[CLASS, outer])
+        if self._ledger.waiting:
+            self._wake(np.concatenate((keys, link_keys)))
         return self._changed
 
-    def _wake(self, keys: Iterable[int]) -> None:
-        waiting = self._ledger.waiting
-        for key in list(keys):
-            rows = waiting.get(key, ())
-            waiting.drop(key)
-            for row in rows:
-                self._ledger.write(WAITS, row, 0)
-                self._climb(row, key)
-
-    def _climb(self, row: int, key: int) -> None:
-        """Look for the next call of the class of *row* at *key* and above."""
+    def _wake(self, keys: Hashes) -> None:
+        """Let the rows go on that wait for one of *keys*."""
         ledger = self._ledger
-        kind = ledger.read(CLASS, row)
+        told = [(row, key) for key in keys.tolist() for row in ledger.waiting.get(key, ())]
+        for key in {key for _, key in told}:
+            ledger.waiting.drop(key)
+        if told:
+            rows, waited = np.array(told, dtype=np.int64).T
+            kinds = np.array([ledger.read(CLASS, row) for row, _ in told], dtype=np.int64)
+            self._climb(rows, np.ascontiguousarray(waited), kinds)
+
+    def _climb(self, rows: Hashes, keys: Hashes, kinds: Hashes) -> None:
+        """Look for the next calls of these *kinds* at *keys* and above, and put *rows* below them."""
+        ledger = self._ledger
+        found: list[tuple[int, int]] = []
+        waits: list[tuple[int, int]] = []
         for _ in range(_DEEPEST):
-            if not key:
-                return
-            other = ledger.calls.get(key)
-            if other is not None:
-                if ledger.read(CLASS, other) == kind:
-                    self._attach(row, other)
-                    return
-                key = ledger.read(PARENT, other)
-            elif key in ledger.links:
-                key = ledger.links[key]
-            else:
-                if key not in self._roots:
-                    ledger.waiting.put(key, (*ledger.waiting.get(key, ()), row))
-                    ledger.write(WAITS, row, key)
-                return
+            climbing = np.flatnonzero(keys)
+            if not len(climbing):
+                break
+            rows, keys, kinds = rows[climbing], keys[climbing], kinds[climbing]
+            others = ledger.calls.find(keys)
+            above = ledger.links.parents_of(keys)
+            for place in np.flatnonzero(others >= 0).tolist():
+                other = int(others[place])
+                if ledger.read(CLASS, other) == kinds[place]:
+                    found.append((int(rows[place]), other))
+                else:
+                    above[place] = ledger.read(PARENT, other)
+            lost = (others < 0) & (above == 0)
+            waits += zip(rows[lost].tolist(), keys[lost].tolist(), strict=True)
+            keys = above
+        self._wait(waits)
+        for row, other in found:
+            self._attach(row, other)
+
+    def _wait(self, waits: Sequence[tuple[int, int]]) -> None:
+        """Let rows wait until the spans with these keys come, except those that came and have no parent."""
+        ledger = self._ledger
+        for row, key in waits:
+            if key not in self._roots:
+                ledger.waiting.put(key, (*ledger.waiting.get(key, ()), row))
+                ledger.write(WAITS, row, key)
 
     def _attach(self, row: int, above: int) -> None:
         """Put *row*, with what is below it, below the call *above*."""
