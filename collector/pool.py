@@ -112,23 +112,24 @@ class Pool:
 
         Arrow's `take` alone costs twice as much: it has nulls to look at, and most members are null in most slots.
         """
+        kind = self._values.type.field(name).type
         if not own.any():
-            return pa.nulls(len(slots), self._values.type.field(name).type)
-        held = self._up_to_the_last(name)
+            return pa.nulls(len(slots), kind)
         if name == "int_value":
-            return _array(held.type, own, np.take(self.naturals, slots))
+            return _array(kind, own, np.take(self.naturals, slots))
+        held = self._up_to_the_last(name)
         if name == "double_value":
-            return _array(held.type, own, np.take(np.frombuffer(held.buffers()[1])[held.offset :], slots, mode="clip"))
+            return _array(kind, own, np.take(np.frombuffer(held.buffers()[1])[held.offset :], slots, mode="clip"))
         places = np.flatnonzero(own)
         packed = held.take(pa.array(slots[places]))
         if name == "bool_value":
             flags = np.zeros(len(slots), dtype=bool)
             flags[places] = packed
-            return _array(held.type, own, np.packbits(flags, bitorder="little"))
+            return _array(kind, own, np.packbits(flags, bitorder="little"))
         _, ends, data = packed.buffers()
-        offsets = np.zeros(len(slots) + 1, dtype=np.int32)
-        offsets[places + 1] = np.diff(np.frombuffer(ends, np.int32)[: len(packed) + 1])
-        return _array(held.type, own, np.cumsum(offsets, out=offsets), data)
+        bounds = np.frombuffer(ends, np.int32)[: len(packed) + 1]
+        offsets = np.repeat(bounds, np.diff(places, prepend=-1, append=len(slots)))
+        return _array(kind, own, offsets, data)
 
     def _missing(self, slots: Slots) -> pa.BooleanArray | None:
         """Return which of the values are missing altogether, None for none."""

@@ -38,6 +38,8 @@ Rows = Numbers
 _NONE: Positions = np.array([], dtype=np.int64)
 _NO_NAMES: Mapping[str, Positions] = {}
 _DROPPED = 1
+_MOST_BITS = 40
+"""So many additions can be told by the bits of a number, which is quicker than by a text of their numbers."""
 
 
 class Addition(NamedTuple):
@@ -187,17 +189,30 @@ def _alike(attributes: Attributes, change: _Change) -> Numbers:
     """Return a number for each row: equal ones only for rows that had the same keys and change in the same way."""
     if attributes.count <= FEW:
         return np.arange(attributes.count)
-    lines = [attributes.shapes.shape]
+    alike = attributes.shapes.shape
     if len(change.places):
-        lines.append(distinct(pa.py_buffer(change.places), ends_of(change.added) * change.places.itemsize))
+        alike = _together(alike, _added(change))
     touched = np.flatnonzero(change.fate)
     if len(touched):
         rows = attributes.rows[touched]
         told = np.stack((touched - attributes.starts[rows], change.fate[touched]), axis=1)
         counts = np.bincount(rows, minlength=attributes.count)
-        lines.append(distinct(pa.py_buffer(told), ends_of(counts) * told.itemsize * 2))
-    table = np.stack(lines, axis=1)
-    return distinct(pa.py_buffer(table), np.arange(len(table) + 1) * table.itemsize * len(lines))
+        alike = _together(alike, distinct(pa.py_buffer(told), ends_of(counts) * told.itemsize * 2))
+    return alike
+
+
+def _added(change: _Change) -> Numbers:
+    """Return a number for each row, of less than 2**40; equal ones for rows that get the same additions."""
+    if change.places.max() >= _MOST_BITS:
+        return distinct(pa.py_buffer(change.places), ends_of(change.added) * change.places.itemsize)
+    rows = np.repeat(np.arange(len(change.added)), change.added)
+    return np.bincount(rows, np.exp2(change.places), len(change.added)).astype(np.int64)
+
+
+def _together(some: Numbers, others: Numbers) -> Numbers:
+    """Return a number for each row, in the order of their first rows; equal ones for rows that have both equal."""
+    pairs = pa.array(others * (some.max() + 1) + some)
+    return np.asarray(pairs.dictionary_encode().indices).astype(np.int64)
 
 
 def _compact(codes: Numbers, names: Sequence[str]) -> tuple[npt.NDArray[np.int32], list[str]]:

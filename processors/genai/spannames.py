@@ -13,13 +13,13 @@ from processors.genai.translation import Translation
 
 def name_operations(translation: Translation, planner: Planner) -> None:
     """Add the operation, and where the name tells it the model asked for, to the spans that are known by name."""
-    known = {number: rules for number, name in enumerate(translation.scopes) if (rules := planner.rule(name).spans)}
+    known = {name: rules for name in dict.fromkeys(translation.scopes) if (rules := planner.rule(name).spans)}
     missing = translation.missing(OPERATION) if known else None
     if missing is None or not missing.any():
         return
-    scopes = np.asarray(translation.batch.column("scope"))
-    for number, rules in known.items():
-        rows = np.flatnonzero(missing & (scopes == number))
+    for scope, rules in known.items():
+        mask = translation.of_scopes([name == scope for name in translation.scopes])
+        rows = np.flatnonzero(missing if mask is None else missing & mask)
         if not len(rows):
             continue
         names = pc.dictionary_encode(translation.batch.column("name").take(rows))

@@ -59,7 +59,7 @@ def _rename(translation: Translation, work: Work) -> None:
     present = translation.positions(work.name)
     owns = any(step.own for step in work.steps)
     open_rows = np.ones(len(present), dtype=bool) if owns else present < 0
-    if translation.has(work.name) and not owns:
+    if not owns and translation.meets(work.name, *(step.key for step in work.steps)):
         open_rows |= _unusable(translation, work, present)
     for addition in translation.additions.get(work.name, ()):
         open_rows[addition.rows] = False
@@ -99,7 +99,7 @@ def _take(translation: Translation, work: Work, step: Step, open_rows: Mask) -> 
         found = told.choice >= 0
         rows, told = rows[found], told._replace(choice=told.choice[found])
     open_rows[rows] = False
-    if translation.has(work.name) and len(rows):
+    if translation.meets(work.name, step.key) and len(rows):
         new = _unlike(translation, work, rows, told)
         rows, told = rows[new], told._replace(choice=told.choice[new])
         translation.replace(work.name, MEMBER[work.kind], rows[translation.positions(work.name)[rows] >= 0])

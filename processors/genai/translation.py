@@ -45,10 +45,17 @@ class Translation:
         self._lines = {key: line for line, key in enumerate(plan.keys)}
         self._found = self.attributes.locate(plan.keys)
         self._sources: dict[str, Source] = {}
+        told = np.packbits(self._found[:, self.attributes.shapes.first] >= 0, axis=1)
+        self._shapes_with = {key: int.from_bytes(line) for key, line in zip(plan.keys, map(bytes, told), strict=True)}
 
     def has(self, key: str) -> bool:
         """Tell whether any item came with *key*."""
         return key in self._lines
+
+    def meets(self, key: str, *others: str) -> bool:
+        """Tell whether any item came with *key* and one of the *others*."""
+        shapes = self._shapes_with.get(key, 0)
+        return any(shapes & self._shapes_with.get(other, 0) for other in others)
 
     def positions(self, key: str) -> Positions:
         """Return where each row has *key*, -1 where it has not."""

@@ -1,6 +1,6 @@
 """Reading a value as its kind says: null where the span says nothing that can be used."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -96,14 +96,20 @@ class Texts:
 
         return self._looked_up(positions, value)
 
+    def _asked(self, codes: npt.NDArray[np.int32]) -> Iterable[int]:
+        """Return which of `words` occur among *codes*."""
+        if codes is self._codes:
+            return range(len(self.words))
+        asked = np.zeros(len(self.words) + 1, dtype=bool)
+        asked[codes] = True
+        occurring: list[int] = asked[:-1].nonzero()[0].tolist()
+        return occurring
+
     def _looked_up(self, positions: Positions, new: Callable[[int], Any]) -> Told:
         codes = self.codes(positions)
         place = np.full(len(self.words) + 1, -1, dtype=np.int64)
         told: list[Any] = []
-        asked = np.zeros(len(place), dtype=bool)
-        asked[codes] = True
-        asked[-1] = False
-        for code in asked.nonzero()[0].tolist():
+        for code in self._asked(codes):
             value = new(code)
             if value is not None:
                 place[code] = len(told)

@@ -136,3 +136,21 @@ def stepped(batch, spans, step, rows, drawn):
             told[f"new {step}"] = value
         after.append({**told, f"copy {step}": span[copied]} if row in sources else told)
     return result, after
+
+
+@pytest.mark.parametrize("count", [3, 39, 41, 70])
+def test_rows_that_get_any_number_of_other_attributes_keep_apart(count):
+    spans = [{"a": row} for row in range(200)]
+    batch = batch_from(*({"attributes": span} for span in spans))
+    chosen = [np.arange(200)[number % 7 : 200 - number] for number in range(count)]
+    additions = [
+        Addition(f"k{number}", rows, "int_value", [number], rows * 0) for number, rows in enumerate(chosen) if len(rows)
+    ]
+    result = with_rewritten(batch, additions=additions)
+    expected = [
+        span | {f"k{number}": number for number, rows in enumerate(chosen) if row in rows}
+        for row, span in enumerate(spans)
+    ]
+
+    assert [list(span.items()) for span in attributes_of_spans(result)] == [list(span.items()) for span in expected]
+    assert len(attributes_of(result).shapes.first) == len({tuple(span) for span in expected})
