@@ -53,7 +53,7 @@ class Recorder(Exporter):
 def config(folder: Path, **queue: object) -> ExporterConfig:
     batch = BatchConfig(flush_timeout=0.01, min_size=8, max_size=10)
     return ExporterConfig(
-        sending_queue=SendingQueueConfig(directory=str(folder), **{"batch": batch, **queue}),
+        sending_queue=SendingQueueConfig(**{"directory": str(folder), "batch": batch, **queue}),
         retry_on_failure=RetryConfig(initial_interval=0.01, max_interval=0.02),
     )
 
@@ -123,6 +123,18 @@ def test_what_was_taken_is_on_disk_before_put_returns(make, tmp_path):
     stored = connection.execute("SELECT rows FROM batches").fetchall()
     connection.close()
     assert stored == [(2,)]
+
+
+def test_what_waits_is_readable_by_nobody_else(make, tmp_path):
+    outbox, recorder = make(directory=str(tmp_path / "new" / "outbox"))
+    recorder.answer = down
+    outbox.start()
+    outbox.put([spans("a prompt")])
+    folder = tmp_path / "new" / "outbox"
+    files = [path for path in folder.iterdir() if path.stat().st_size]
+
+    assert {path.suffix for path in files} >= {".sqlite", ".sqlite-wal"}
+    assert [path.name for path in (folder, *files) if path.stat().st_mode & 0o077] == []
 
 
 def test_an_undelivered_parcel_is_sent_again_after_a_restart_under_the_same_name_with_the_same_rows(make):
