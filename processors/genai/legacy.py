@@ -66,7 +66,7 @@ def write_legacy(batch: Batch, table: Dialects, *, alone: bool) -> Batch:
             _copy(writing, found[name], key, target)
     _total(writing)
     for name in messages:
-        _spread(writing, found[name], _PREFIXES[name])
+        _spread(writing, found[name], _PREFIXES[name], table)
     dropped = [found[name] for name in (*targets, *messages)] if alone else []
     gone = np.unique(np.concatenate(dropped)) if dropped else np.array([], dtype=np.int64)
     gone = gone[gone >= 0]
@@ -102,11 +102,11 @@ def _total(writing: _Writing) -> None:
         writing.additions.append(Addition(_TOTAL, rows[known], "int_value", total, np.arange(len(total))))
 
 
-def _spread(writing: _Writing, positions: Positions, prefix: str) -> None:
-    """Write messages as numbered attributes, on rows that have none of the kind."""
+def _spread(writing: _Writing, positions: Positions, prefix: str, table: Dialects) -> None:
+    """Write messages as numbered attributes, on rows that have no piece of any; what filters found is none."""
     free = positions.copy()
     for key, present in writing.found.items():
-        if key.startswith(f"{prefix}."):
+        if key.startswith(f"{prefix}.") and table.piece_of(key):
             free[present >= 0] = -1
     rows = np.flatnonzero(free >= 0)
     texts = writing.attributes.strings(free[rows]).to_pylist()

@@ -119,3 +119,37 @@ def test_one_name_for_each_model(name, model):
 
     assert attributes_of_spans(once) == [{**attributes, "genai_collector.model": model}]
     assert once is twice
+
+
+WANTED = {
+    "gen_ai.completion.0.content": "Hello",
+    "gen_ai.completion.0.content_filter_results": '{"hate":{"filtered":false}}',
+    "gen_ai.completion.0.finish_reason": "stop",
+    "gen_ai.completion.0.role": "assistant",
+    "gen_ai.openai.api_base": "https://x.openai.azure.com/",
+    "gen_ai.openai.api_version": "2024-02-01",
+    "gen_ai.openai.system_fingerprint": "fp",
+    "gen_ai.prompt.0.content": "Hi",
+    "gen_ai.prompt.0.role": "user",
+    "gen_ai.prompt.prompt_filter_results": '[{"a":1}]',
+    "gen_ai.request.max_tokens": 100,
+    "gen_ai.request.model": "gpt-4o",
+    "gen_ai.request.temperature": 0.5,
+    "gen_ai.request.top_p": 0.75,
+    "gen_ai.response.model": "gpt-4o-2024-08-06",
+    "gen_ai.system": "Azure",
+    "gen_ai.usage.completion_tokens": 5,
+    "gen_ai.usage.prompt_tokens": 20,
+    "llm.request.type": "chat",
+}
+"""Everything that users of OpenLLMetry's names asked to see."""
+
+
+@pytest.mark.parametrize("emit", ["both", "legacy"])
+def test_everything_wanted_is_there_again_after_a_hop_that_kept_todays_names_alone(emit):
+    first = GenaiProcessor(GenaiConfig(remove_originals=True), Host("genai"))
+    [current] = first.process(batch_from({"attributes": WANTED}))
+    [told] = attributes_of_spans(emitted(current, emit))
+
+    assert len(WANTED) == 19
+    assert {key: told.get(key) for key in WANTED} == WANTED
