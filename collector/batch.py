@@ -197,8 +197,10 @@ class Batch:
             pieces += [schema, packed]
             sizes[name] = (len(schema), packed.size, plain.size)
         head = json.dumps({"id": self.id, "signal": self.signal, "tables": sizes}, separators=(",", ":")).encode()
-        rest = b"".join([head, *pieces])
-        return _HEADER.pack(_MAGIC, zlib.crc32(rest), len(head)) + rest
+        check = 0
+        for piece in (head, *pieces):
+            check = zlib.crc32(piece, check)
+        return b"".join([_HEADER.pack(_MAGIC, check, len(head)), head, *pieces])
 
     @classmethod
     def load(cls, body: bytes) -> "Batch":

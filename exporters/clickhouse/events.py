@@ -60,6 +60,12 @@ def _references(trace_ids: pa.StringArray, span_ids: pa.StringArray, kind: str) 
 def _events(batch: Batch) -> Events:
     lists = batch.main.column("events")
     flat = lists.flatten()
+    if not len(flat):
+        nothing = np.zeros(0, np.int64)
+        none = DistinctAttributes(nothing, [])
+        return Events(
+            lists, nothing, nothing.view(np.uint64), none, nothing.astype(np.bool_), pa.array([], pa.string())
+        )
     rows = np.repeat(np.arange(len(lists)), np.diff(np.asarray(lists.offsets)))
     times = flat.field("time_unix_nano")
     attributes = distinct_attributes(Attributes(flat.field("attributes")))

@@ -16,10 +16,12 @@ from exporters.clickhouse.texts import as_string
 _NO_SERVICE = "<nil-service-name>"
 
 
-def exceptions_insert(batch: Batch, trace_ids: pa.StringArray, span_ids: pa.StringArray) -> Insert:
+def exceptions_insert(batch: Batch, trace_ids: pa.StringArray, span_ids: pa.StringArray) -> Insert | None:
     """Return a row for each exception of the batch's spans; the same batch always gives the same ids."""
     events = events_of(batch)
     chosen = np.flatnonzero(events.exceptions)
+    if not len(chosen):
+        return None
     spans = events.rows[chosen]
     resources = resources_of(batch)
     numbers = resources.numbers[spans]

@@ -51,7 +51,7 @@ def trace_inserts(batch: Batch, now: float) -> list[Insert]:
         exceptions_insert(batch, ids["trace_id"], ids["span_id"]),
         Insert("signoz_traces.distributed_signoz_index_v3", _spans(batch, ids, now), np.arange(batch.rows)),
     ]
-    return [insert for insert in inserts if insert.rows.num_rows]
+    return [insert for insert in inserts if insert is not None and insert.rows.num_rows]
 
 
 def _spans(batch: Batch, ids: dict[str, pa.StringArray], now: float) -> pa.RecordBatch:
