@@ -45,19 +45,23 @@ class Shapes:
 
 
 class Unlaid(NamedTuple):
-    """Is lists of type *kind* that nobody has laid out yet: *slots* say where in *pool* the values are, row by row."""
+    """Is lists of type *kind* that nobody has laid out yet: *slots* say where in *pool* the values are, row by row.
+
+    *keys* are all the keys where these are laid out already.
+    """
 
     kind: pa.ListType
     offsets: npt.NDArray[np.int32]
     shapes: Shapes
     pool: Pool
     slots: npt.NDArray[np.int64]
+    keys: pa.StringArray | None = None
 
     def laid(self) -> pa.ListArray:
         """Return the lists."""
         pair = self.kind.value_type
-        values = self.pool.taken(self.slots)
-        flat = pa.StructArray.from_arrays([keys_of(self.shapes), values], fields=list(pair))
+        keys = keys_of(self.shapes) if self.keys is None else self.keys
+        flat = pa.StructArray.from_arrays([keys, self.pool.taken(self.slots)], fields=list(pair))
         return pa.ListArray.from_arrays(pa.array(self.offsets), flat, type=self.kind)
 
 
@@ -81,6 +85,11 @@ class Attributes:
     def lists(self) -> pa.ListArray:
         """The lists themselves."""
         return self._given.laid() if isinstance(self._given, Unlaid) else self._given
+
+    @property
+    def keys(self) -> pa.StringArray | None:
+        """The key of each attribute, None where they are not laid out."""
+        return self._given.keys if isinstance(self._given, Unlaid) else self.flat.field("key")
 
     @cached_property
     def flat(self) -> pa.StructArray:

@@ -7,7 +7,7 @@ Giving values moves none of those that are there, so that steps which change att
 `Pool.taken` lays them out once, when all is known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -98,14 +98,18 @@ class Pool:
         if (len(edges) + 1) * _SHORT_RUN < len(slots):
             firsts = np.concatenate(([0], edges))
             runs = list(zip(slots[firsts].tolist(), np.diff(firsts, append=len(slots)).tolist(), strict=True))
-            members = [
-                pa.concat_arrays([self.member(name).slice(first, length) for first, length in runs])
-                for name in kind.names
-            ]
+            members = [self._copied(name, runs) for name in kind.names]
         else:
             kinds = np.take(self._kinds, slots)
             members = [self._taken(name, slots, kinds == number) for number, name in enumerate(kind.names, start=1)]
         return pa.StructArray.from_arrays(members, fields=list(kind), mask=self._missing(slots))
+
+    def _copied(self, name: str, runs: Sequence[tuple[int, int]]) -> pa.Array:
+        """Return one member of the values in *runs* of slots, each from a first one and of a length."""
+        held = self.member(name)
+        if held.null_count == len(held):
+            return pa.nulls(sum(length for _, length in runs), held.type)
+        return pa.concat_arrays([held.slice(first, length) for first, length in runs])
 
     def _taken(self, name: str, slots: Slots, own: npt.NDArray[np.bool_]) -> pa.Array:
         """Return one member of the values in these *slots*, of which those are not null that are its *own*.

@@ -93,6 +93,9 @@ def rewritten(
     old = attributes.slots.copy() if replacements else attributes.slots
     for replacement, new in zip(replacements, slots[len(additions) :], strict=True):
         old[replacement.positions] = new
+    if not (additions or renamed or len(dropped)):
+        offsets = np.append(attributes.starts, np.int32(attributes.size))
+        return Attributes(Unlaid(attributes.kind, offsets, attributes.shapes, pool, old, attributes.keys))
     fate = np.zeros(attributes.size, dtype=np.int32)
     for number, positions in enumerate((dropped, *renamed.values()), start=_DROPPED):
         fate[positions] = number
