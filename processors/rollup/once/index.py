@@ -18,7 +18,7 @@ Narrow = npt.NDArray[np.int32]
 
 _EMPTY = -1
 _SMALLEST = 10  # bits
-_ROOM = 2.5  # slots an entry when a table is made
+_ROOM = 2.2  # slots an entry when a table is made
 _FULLEST = 0.6  # of its slots are taken when it is made anew
 _FARTHEST = 2**31 - 1  # from the first row: this is what 32 bits hold
 _FEW = 12  # keys that are faster done one by one

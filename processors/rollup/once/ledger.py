@@ -8,7 +8,7 @@
 Whatever changes in a batch goes through `Index`, `Table` and `Ledger.write`, so that `rollback` restores all of it.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -193,15 +193,10 @@ class Ledger:
             del self._blocks[number]
 
 
-def held(table: Mapping[int, Any], rows: range) -> list[int]:
-    """Return under which of *rows* the *table* holds something."""
-    return [row for row in table if row in rows] if len(table) < len(rows) else [row for row in rows if row in table]
-
-
 def forget_rows(tables: Iterable[dict[int, Any]], rows: range) -> None:
     """Forget what *tables* hold under *rows*."""
     for table in tables:
-        for row in held(table, rows):
+        for row in table.keys() & rows:
             del table[row]
 
 

@@ -28,7 +28,7 @@ from processors.rollup.once.facts import (
     form_of,
     mixed,
 )
-from processors.rollup.once.ledger import Ledger, Table, forget_members, held
+from processors.rollup.once.ledger import Ledger, Table, forget_members
 from processors.rollup.once.merging import FARTHEST, Report, distance_of
 from processors.rollup.once.pairs import Edge, Pairs, edge
 
@@ -162,7 +162,7 @@ class Overlaps:
 
     def forget(self, rows: range) -> None:
         """Forget what stands under *rows*; their mates stay paired."""
-        for anchor in held(self._reports, rows):
+        for anchor in self._reports.keys() & rows:
             forget_members(self._slots, _slots_of(self._reports.pop(anchor)), (anchor,))
             self._pairs.forget(anchor)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from processors.rollup.once.facts import CLASS, PART, SCOPE, Fact
-from processors.rollup.once.ledger import Ledger, Table, forget_members, forget_rows, held
+from processors.rollup.once.ledger import Ledger, Table, forget_members, forget_rows
 from processors.rollup.once.merging import gap_of, is_half
 from processors.rollup.once.pairs import Edge, Pairs, edge
 
@@ -45,7 +45,7 @@ class Streams:
 
     def forget(self, rows: range) -> None:
         """Forget *rows*; what they belonged to stays as it is."""
-        for row in held(self._facts, rows):
+        for row in self._facts.keys() & rows:
             forget_members(self._groups, _groups_of(self._facts[row]), rows)
         forget_rows((self._facts, self._mates), rows)
 
