@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from collector.batch import Signal
 from collector.component import Host
 from processors.genai import GenaiConfig, GenaiProcessor
+from tests.processors.items import batch_of_items, items_of
 from tests.processors.spans import attributes_of_spans, batch_from
 
 MESSAGES = [
@@ -153,3 +155,12 @@ def test_everything_wanted_is_there_again_after_a_hop_that_kept_todays_names_alo
 
     assert len(WANTED) == 19
     assert {key: told.get(key) for key in WANTED} == WANTED
+
+
+@pytest.mark.parametrize("signal", [Signal.METRICS, Signal.LOGS])
+def test_points_and_records_get_the_older_names_too(signal):
+    told = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}
+    item = {"metric": {"name": "gen_ai.client.token.usage"}, "as_int": 5} if signal is Signal.METRICS else {"body": "b"}
+    [both] = items_of(emitted(batch_of_items(signal, [{**item, "attributes": told}]), "both"))
+
+    assert both["attributes"] == {**told, "gen_ai.system": "OpenAI", "llm.request.type": "chat"}

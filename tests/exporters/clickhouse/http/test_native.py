@@ -4,7 +4,10 @@ One column that is alone in one block needs no knowledge of its type to be cut o
 the answer for many columns is expected to be what each gives alone, behind the info and with a mark before its data.
 """
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -142,3 +145,24 @@ def test_what_cannot_be_marked_is_an_error_and_no_garbage(open_to_all: Clickhous
         marked(varint(1) + varint(2) + string("a") + string("String") + varint(200) + b"x")
     with pytest.raises(RefusedError, match="NOT_IMPLEMENTED"):
         marked(varint(1) + varint(2) + string("a") + string("UInt64") + b"x")
+
+
+def test_clickhouse_go_itself(open_to_all: ClickhouseHttpExtension, embedded: Store, tmp_path: Path) -> None:
+    """Ask by way of dbmate (``npm install dbmate``), which reads with clickhouse-go which of its files were applied."""
+    binary = shutil.which("dbmate")
+    if binary is None:
+        pytest.skip("needs dbmate on the PATH")
+    columns = "version String, ts DateTime DEFAULT now(), applied UInt8 DEFAULT 1"
+    embedded.connection.command("CREATE DATABASE mates")
+    engine = "ReplacingMergeTree ORDER BY version"
+    embedded.connection.command(f"CREATE TABLE mates.schema_migrations ({columns}) ENGINE = {engine}")
+    embedded.connection.command("INSERT INTO mates.schema_migrations (version) SELECT number FROM numbers(70000)")
+    for number in (9, 69_999, 70_000):
+        (tmp_path / f"{number}_a.sql").write_text("-- migrate:up\n-- migrate:down\n")
+    address = f"clickhouse+http://default@localhost:{open_to_all.port}/mates"
+    command = [binary, "--url", address, "--migrations-dir", str(tmp_path), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    embedded.connection.command("DROP DATABASE mates SYNC")
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()[:3]) == ["[ ] 70000_a.sql", "[X] 69999_a.sql", "[X] 9_a.sql"]
