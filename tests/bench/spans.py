@@ -1,9 +1,12 @@
 """Realistic GenAI spans: what instrumentations of an OpenAI client send.
 
+    call   call   call       three of four spans ask a model for something
+       └──── agent ────┘     the fourth stands around them and comes last, as spans do in the order of their ends
+
 *slim* spans have 15 to 25 attributes and no content, as when an application forbids it: OpenLLMetry then leaves out
-every ``gen_ai.prompt.N.*`` and ``gen_ai.completion.N.*``, OpenInference says that it hides them. *content* spans also
-carry 1 to 4 KiB of messages. Both are two in three in OpenTelemetry's words and one in three in OpenLLMetry's;
-the other payloads are slim spans of one dialect.
+every ``gen_ai.prompt.N.*`` and ``gen_ai.completion.N.*``, OpenInference says that it hides them. *content* calls also
+carry 1 to 4 KiB of messages. Both are two in three in OpenTelemetry's words and one in three in OpenLLMetry's, which
+are the words of another service; the other payloads are slim spans of one dialect.
 """
 
 import json
@@ -25,46 +28,60 @@ _ERRORS = ("RateLimitError", "APITimeoutError", "BadRequestError", "APIConnectio
 
 
 class _Dialect(NamedTuple):
-    """Is who writes spans; *told* gives the name and the attributes of a call.
+    """Is who writes spans; *told* gives the name and the attributes of a call, *around* those of an agent's span.
 
-    It is asked with the model, whether the call failed, whether content is wanted.
+    The first is asked with the model, whether the call failed, whether content is wanted.
     """
 
     scope: str
     version: str
     schema_url: str
     told: Callable[[str, bool, bool, random.Random], tuple[str, dict[str, Value]]]
+    around: Callable[[random.Random], tuple[str, dict[str, Value]]]
 
 
 def request(payload: str, count: int, chance: random.Random) -> ExportTraceServiceRequest:
-    """Return a request with *count* spans of one service.
+    """Return a request with *count* spans, of one service for each dialect.
 
     Ids, times and numbers are marks that `tests.bench.payload` finds and replaces.
     """
     mix = PAYLOADS[payload]
-    scopes = {}
-    for dialect in dict.fromkeys(mix):
-        scopes[dialect] = ScopeSpans(schema_url=dialect.schema_url)
-        scopes[dialect].scope.name, scopes[dialect].scope.version = dialect.scope, dialect.version
+    owners = {dialect: _owner(dialect, chance) for dialect in dict.fromkeys(mix)}
     for number in range(count):
-        dialect = mix[number % len(mix)]
-        _span(scopes[dialect].spans.add(), dialect, payload, number, chance)
-    told = [scope for scope in scopes.values() if scope.spans]
-    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(resource=resource(chance), scope_spans=told)])
+        dialect = mix[number // SPANS_A_TRACE % len(mix)]
+        agent = min(number // SPANS_A_TRACE * SPANS_A_TRACE + SPANS_A_TRACE - 1, count)
+        span = owners[dialect].scope_spans[0].spans.add()
+        _place(span, number, agent if agent < count else number)
+        if number == agent:
+            span.name, attributes = dialect.around(chance)
+            span.kind = Span.SPAN_KIND_INTERNAL
+            span.attributes.extend(pairs(attributes))
+        else:
+            _call(span, dialect, payload, number, chance)
+    return ExportTraceServiceRequest(resource_spans=[owner for owner in owners.values() if owner.scope_spans[0].spans])
 
 
-def _span(span: Span, dialect: _Dialect, payload: str, number: int, chance: random.Random) -> None:
-    trace, place = divmod(number, SPANS_A_TRACE)
-    failed = chance.random() < 0.03
-    model = chance.choice(list(MODELS))
-    name, attributes = dialect.told(model, failed, payload == "content", chance)
-    span.trace_id = mark("trac", trace) * 2
+def _owner(dialect: _Dialect, chance: random.Random) -> ResourceSpans:
+    scope = ScopeSpans(schema_url=dialect.schema_url)
+    scope.scope.name, scope.scope.version = dialect.scope, dialect.version
+    return ResourceSpans(resource=resource(chance), scope_spans=[scope])
+
+
+def _place(span: Span, number: int, parent: int) -> None:
+    """Write who the span is; one that is its own *parent* has none."""
+    span.trace_id = mark("trac", number // SPANS_A_TRACE) * 2
     span.span_id = mark("span", number)
-    if place:
-        span.parent_span_id = mark("span", trace * SPANS_A_TRACE)
-    span.name, span.kind, span.flags = name, Span.SPAN_KIND_CLIENT, 256
+    if parent != number:
+        span.parent_span_id = mark("span", parent)
+    span.flags = 256
     span.start_time_unix_nano = marked("strt", number)
     span.end_time_unix_nano = marked("endt", number)
+
+
+def _call(span: Span, dialect: _Dialect, payload: str, number: int, chance: random.Random) -> None:
+    failed = chance.random() < 0.03
+    span.name, attributes = dialect.told(chance.choice(list(MODELS)), failed, payload == "content", chance)
+    span.kind = Span.SPAN_KIND_CLIENT
     span.attributes.extend(pairs(attributes))
     if failed:
         _fail(span, str(attributes.get("error.type", _ERRORS[0])), number)
@@ -187,9 +204,64 @@ def _openinference(model: str, failed: bool, _: bool, chance: random.Random) -> 
     return "ChatCompletion", found
 
 
-_CURRENT = _Dialect("opentelemetry.util.genai.handler", "0.4b0", "https://opentelemetry.io/schemas/1.37.0", _current)
-_OPENLLMETRY = _Dialect("opentelemetry.instrumentation.openai.v1", "0.30.0", "", _openllmetry)
-_OPENINFERENCE = _Dialect("openinference.instrumentation.openai", "0.1.66", "", _openinference)
+def _application(chance: random.Random) -> dict[str, Value]:
+    """Return what applications put on every span."""
+    return {
+        "user.id": f"user-{chance.randrange(500):04}",
+        "session.id": f"session-{chance.randrange(2000):06}",
+        "app.feature": chance.choice(("answer", "rewrite", "plan")),
+        "app.tenant": f"tenant-{chance.randrange(20):02}",
+        "app.release": "2026.11.2",
+        "app.region": "eu-central",
+        "thread.id": 140_234_866_534_080,
+        "thread.name": "asyncio_0",
+    }
+
+
+def _invoke_agent(chance: random.Random) -> tuple[str, dict[str, Value]]:
+    found: dict[str, Value] = {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.agent.name": "assistant",
+        "gen_ai.agent.id": "asst_5j66UpCpwteGg4YSxUnt7lPY",
+        "gen_ai.agent.description": "Answers questions about orders",
+        "gen_ai.conversation.id": f"conversation-{chance.randrange(2000):06}",
+        "gen_ai.output.type": "text",
+    }
+    return "invoke_agent assistant", found | _application(chance)
+
+
+def _workflow(chance: random.Random) -> tuple[str, dict[str, Value]]:
+    found: dict[str, Value] = {
+        "traceloop.span.kind": "workflow",
+        "traceloop.workflow.name": "answer",
+        "traceloop.entity.name": "answer",
+        "traceloop.entity.path": "",
+        "traceloop.association.properties.session_id": f"session-{chance.randrange(2000):06}",
+        "traceloop.association.properties.tenant": f"tenant-{chance.randrange(20):02}",
+        "gen_ai.task.status": "success",
+    }
+    return "answer.workflow", found | _application(chance)
+
+
+def _agent(chance: random.Random) -> tuple[str, dict[str, Value]]:
+    found: dict[str, Value] = {
+        "openinference.span.kind": "AGENT",
+        "graph.node.id": "assistant",
+        "agent.name": "assistant",
+        "input.value": "__REDACTED__",
+        "input.mime_type": "application/json",
+        "output.value": "__REDACTED__",
+        "output.mime_type": "application/json",
+    }
+    return "assistant", found | _application(chance)
+
+
+_CURRENT = _Dialect(
+    "opentelemetry.util.genai.handler", "0.4b0", "https://opentelemetry.io/schemas/1.37.0", _current, _invoke_agent
+)
+_OPENLLMETRY = _Dialect("opentelemetry.instrumentation.openai.v1", "0.30.0", "", _openllmetry, _workflow)
+_OPENINFERENCE = _Dialect("openinference.instrumentation.openai", "0.1.66", "", _openinference, _agent)
 PAYLOADS: Mapping[str, tuple[_Dialect, ...]] = {
     "slim": (_CURRENT, _CURRENT, _OPENLLMETRY),
     "content": (_CURRENT, _CURRENT, _OPENLLMETRY),

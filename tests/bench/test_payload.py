@@ -58,7 +58,7 @@ def test_no_two_requests_share_an_id_a_time_or_a_response():
         assert not one & other
 
 
-def test_spans_of_a_trace_name_its_first_span_as_their_parent():
+def test_spans_of_a_trace_name_its_agent_as_their_parent():
     spans = spans_of(payload.template("slim", 32, 0).fresh())
     roots = {span.trace_id: span.span_id for span in spans if not span.parent_span_id}
 
@@ -80,9 +80,9 @@ def test_numbers_of_tokens_differ_from_request_to_request():
 
     first, second = tokens(spans_of(template.fresh())), tokens(spans_of(template.fresh()))
 
-    assert len(first) > 450
+    assert len(first) > 350
     assert all(128 <= count < 4096 for count in first + second)
-    assert sum(a != b for a, b in zip(first, second, strict=True)) > 450
+    assert sum(a != b for a, b in zip(first, second, strict=True)) > 350
 
 
 def test_some_calls_fail_with_an_exception_event_of_the_same_minute():
@@ -103,8 +103,8 @@ def test_nearly_every_span_is_a_model_call_that_reports_tokens_whatever_the_dial
     calls = calls_of(batch, call_table())
 
     assert calls is not None
-    roots = 512 // SPANS_A_TRACE  # they stand around other calls, so they are none
-    assert len(calls.resource) >= 512 - roots - 5
+    agents = 512 // SPANS_A_TRACE
+    assert 512 - agents - 5 <= len(calls.resource) <= 512 - agents
     assert (calls.tokens[0] > 0).sum() >= 0.9 * len(calls.resource)
 
 
