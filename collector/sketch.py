@@ -21,7 +21,7 @@ def bucket_of(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
     """Return the bucket numbers (shape as given) of durations in seconds."""
     positive = seconds > 0
     logs = np.log(np.where(positive, seconds, 1.0)) / _LOG_GAMMA
-    numbers = np.clip(np.ceil(logs), ZERO + 1, 32767)
+    numbers = np.minimum(np.maximum(np.ceil(logs), ZERO + 1), 32767)
     return np.where(positive, numbers, ZERO).astype(np.int16)
 
 

@@ -38,6 +38,7 @@ _MEASURES = (*_TOKENS, *(f"{name}_calls" for name in _TOKENS), *_COVERED, "calls
 _LINES = [_MEASURES.index(name) for name in ROLLUP_SUMS]
 
 _BANDS = ("", *map(str, CONTEXT_BANDS))
+_BEYOND = np.array(CONTEXT_BANDS)
 _REQUESTED, _ANSWERED = (ROLLUP_DIMENSIONS.index(name) for name in ("request_model", "response_model"))
 
 _TIME = ROLLUPS.field("time").type
@@ -136,7 +137,7 @@ def rollups_of(entries: Entries, classes: list[str], limits: Limits) -> pa.Recor
     """
     slots = entries.start // (limits.interval * 10**9)
     words = [*entries.words, *_BANDS]
-    band = np.searchsorted(CONTEXT_BANDS, entries.tokens[0], side="left") + len(entries.words)
+    band = _BEYOND.searchsorted(entries.tokens[0], side="left") + len(entries.words)
     named = np.array([word != "" for word in words], dtype=bool)
     asked, answered = entries.codes[_REQUESTED], entries.codes[_ANSWERED]
     models = np.where(named[answered], answered, asked)
@@ -279,13 +280,12 @@ def _histograms(entries: Entries, groups: Groups, classes: list[str]) -> Iterabl
     failed = (entries.error_class >= 0).nonzero()[0]
     timed, waited = entries.duration >= 0, entries.first_chunk >= 0
     base = groups.member * _WIDE + _HALF
-    durations = base + bucket_of(entries.duration / 1e9)
+    buckets = bucket_of(np.concatenate((entries.duration / 1e9, entries.first_chunk[waited])))
+    durations = base + buckets[: len(base)]
     slow = failed[timed[failed]]
-    parts = [base[failed] + entries.error_class[failed], durations[timed], durations[slow]]
-    weights = [entries.weight[failed], entries.weight[timed], entries.weight[slow]]
-    if waited.any():
-        parts.append(base[waited] + bucket_of(entries.first_chunk[waited]))
-        weights.append(entries.weight[waited])
+    waits = base[waited] + buckets[len(base) :]
+    parts = [base[failed] + entries.error_class[failed], durations[timed], durations[slow], waits]
+    weights = [entries.weight[which] for which in (failed, timed, slow, waited)]
     keys = np.concatenate([part + number * size * _WIDE for number, part in enumerate(parts)])
     distinct, counts = _added(keys, np.concatenate(weights))
     bounds = distinct.searchsorted(np.arange(len(ROLLUP_MAPS) * size + 1) * _WIDE).astype(np.int32)

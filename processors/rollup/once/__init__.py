@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from processors.rollup.once.blocks import ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE
+from processors.rollup.once.blocks import CHANGING, ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE
 from processors.rollup.once.facts import CLASS, KEY, RESPONSE, TRACE, VIEW, Facts, Hashes
 from processors.rollup.once.ledger import Ledger, Table, forget_members
 from processors.rollup.once.notes import Note, State
@@ -85,8 +85,10 @@ class Once:
 
     def _reasons(self, rows: range, states: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]) -> dict[int, str]:
         """Return why calls in *rows* count for nothing, by their places in the batch."""
-        kinds, leaves = self._ledger.lines((CLASS, LEAVES), rows.start)
         nothing = states == NOTHING
+        if not nothing.any():
+            return {}
+        kinds, leaves = self._ledger.lines((CLASS, LEAVES), rows.start)
         wrappers = nothing & (leaves > 0) & (kinds & VIEW == 0)
         reasons = dict.fromkeys(kept[wrappers].tolist(), "wrapper")
         for place in np.flatnonzero(nothing & ~wrappers).tolist():
@@ -145,16 +147,17 @@ class Once:
         rows = range(first, first + count)
         touched = self._view_and_callers(facts, rows)
         above, leaves, sums = self._trees.within(facts, first)
-        state = np.stack((above, leaves, sums, np.full(count, NEW), np.zeros(count, dtype=np.int64)))
+        state = np.zeros((len(CHANGING), count), dtype=np.int64)
+        state[:3], state[3] = (above, leaves, sums), NEW
         ledger.append(facts, state, now)
         keys, parents = facts.links
         inner = parents != 0
         ledger.links.add(keys[inner], parents[inner], now)
         touched |= self._trees.plant(facts, rows, above)
-        wrappers = np.flatnonzero(leaves == 1)
+        wrappers = (leaves == 1).nonzero()[0]
         touched.update((wrappers + first).tolist(), sums[wrappers].tolist())
         if count:
-            touched |= self._resolution.streams.learn(rows) | self._rivals.learn(facts, rows)
+            touched |= self._resolution.streams.learn(facts, rows) | self._rivals.learn(facts, rows)
             touched |= self._share(facts, rows)
         return rows, touched
 
@@ -187,8 +190,7 @@ class Once:
     def _default(self, rows: range) -> npt.NDArray[np.int64]:
         """Let new calls that nothing touches count as they are, wrappers for nothing; return the states of all."""
         states, leaves = self._ledger.lines((STATE, LEAVES), rows.start)
-        plain = states == NEW
-        states[plain] = np.where(leaves[plain] > 0, NOTHING, ITSELF)
+        states = np.where(states == NEW, np.where(leaves > 0, NOTHING, ITSELF), states)
         self._ledger.fill_states(rows.start, states)
         return states
 

@@ -33,6 +33,8 @@ VIEW = 2
 _PROCESS = ("service.name", "service.instance.id", "process.pid", "host.name")
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
+_FAR, _NEAR = np.uint64(31), np.uint64(29)
+_NONE = np.zeros(1, dtype=np.int64)
 _FORM_BITS = 8
 _WORDS_HASHED = 8  # of eight letters each; what is longer is rare
 _LETTERS_LEFT = np.array([*((1 << 8 * count) - 1 for count in range(8)), -1], dtype=np.int64)
@@ -141,12 +143,12 @@ def links_of(batch: Batch) -> Facts:
     return Facts(np.zeros((FACTS, 0), dtype=np.int64), (), _links(spans, parents, np.zeros(0, dtype=np.int64)))
 
 
-def mixed(first: Hashes, second: Hashes | int) -> Hashes:
+def mixed(first: Hashes, second: Hashes) -> Hashes:
     """Return a hash of both."""
-    one = first.view(np.uint64) * _ODD + np.asarray(second, dtype=np.int64).view(np.uint64)
-    one ^= one >> np.uint64(31)
+    one = first.view(np.uint64) * _ODD + second.view(np.uint64)
+    one ^= one >> _FAR
     one *= _MIX
-    one ^= one >> np.uint64(29)
+    one ^= one >> _NEAR
     return one.view(np.int64)
 
 
@@ -160,6 +162,8 @@ def _signed(number: int) -> int:
 
 
 def _links(spans: Hashes, parents: Hashes, calls: Numbers) -> tuple[Hashes, Hashes]:
+    if len(calls) == len(spans):
+        return spans[:0], parents[:0]
     other = np.ones(len(spans), dtype=bool)
     other[calls] = False
     return spans[other], parents[other]
@@ -169,8 +173,9 @@ def _ids(batch: Batch) -> tuple[Hashes, Hashes, Hashes]:
     """Return hashes of every span's trace, of itself in it, and of its parent, 0 where it has none."""
     long = _bytes(batch.column("trace_id"), 16).view(np.int64).reshape(-1, 2)
     traces = mixed(long[:, 0], long[:, 1])
-    spans, parents = (_bytes(batch.column(name), 8).view(np.int64) for name in ("span_id", "parent_span_id"))
-    keys, above = mixed(traces, spans), mixed(traces, parents)
+    both = np.stack([_bytes(batch.column(name), 8).view(np.int64) for name in ("span_id", "parent_span_id")])
+    spans, parents = both
+    keys, above = mixed(traces, both)
     above[(parents == 0) | (above == keys)] = 0
     nameless = np.flatnonzero(spans == 0)
     if len(nameless):
@@ -184,9 +189,11 @@ def _bytes(ids: pa.BinaryArray, width: int) -> npt.NDArray[np.uint8]:
     """Return ids laid down *width* bytes each: shorter ones end in zeros, longer ones are hashed."""
     _, offsets, data = ids.buffers()
     bounds = np.frombuffer(offsets, np.int32)[ids.offset :][: len(ids) + 1]
-    lengths = np.diff(bounds)
+    if not len(ids) or bounds[0] == bounds[-1]:
+        return np.zeros(len(ids) * width, dtype=np.uint8)
+    lengths = bounds[1:] - bounds[:-1]
     if (lengths == width).all():
-        return np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]] if len(ids) else np.zeros(0, np.uint8)
+        return np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
     result = np.zeros((len(ids), width), dtype=np.uint8)
     whole = np.flatnonzero(lengths == width)
     if len(whole):
@@ -260,13 +267,14 @@ def _response_keys(ids: pa.StringArray) -> Hashes:
     """Return hashes of responses' ids, their forms (the letters they begin with) in the lowest bits; 0 is none."""
     _, offsets, data = ids.buffers()
     bounds = np.frombuffer(offsets, np.int32)[ids.offset :][: len(ids) + 1]
-    lengths = np.diff(bounds)
+    lengths = bounds[1:] - bounds[:-1]
     width = min(-(-int(lengths.max(initial=0)) // 8), _WORDS_HASHED) * 8
     if not width:
         return np.zeros(len(ids), dtype=np.int64)
-    text = np.append(np.frombuffer(data, np.uint8), np.zeros(width, dtype=np.uint8))
-    words = np.lib.stride_tricks.sliding_window_view(text, width)[bounds[:-1]].view(np.int64)
-    words &= _LETTERS_LEFT[np.clip(lengths[:, None] - np.arange(0, width, 8), 0, 8)]
+    text = np.concatenate((np.frombuffer(data, np.uint8), np.zeros(width, dtype=np.uint8)))
+    windows = np.ndarray((len(text) - width + 1, width // 8), np.int64, text, strides=(1, 8))
+    words = windows[bounds[:-1]]
+    words &= _LETTERS_LEFT[np.minimum(np.maximum(lengths[:, None] - np.arange(0, width, 8), 0), 8)]
     keys = lengths.astype(np.int64)
     shortest = int(lengths.min())
     for number, word in enumerate(np.ascontiguousarray(words.T)):
@@ -274,7 +282,7 @@ def _response_keys(ids: pa.StringArray) -> Hashes:
         keys = longer if shortest > 8 * number else np.where(lengths > 8 * number, longer, keys)
     for row in np.flatnonzero(lengths > 8 * _WORDS_HASHED).tolist():
         keys[row] = hash_of(ids[row].as_py())
-    forms = form_of(mixed(_prefixes(words[:, 0].copy()), 0))
+    forms = form_of(mixed(_prefixes(words[:, 0].copy()), _NONE))
     return np.where(lengths > 0, (keys >> _FORM_BITS << _FORM_BITS) | np.where(forms == 0, 1, forms), 0)
 
 

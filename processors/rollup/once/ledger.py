@@ -139,10 +139,11 @@ class Ledger:
     def share(self, responses: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], most: int) -> set[int]:
         """Remember the *responses* of *rows*, at most some more than *most* rows of each; return who shares one."""
         owners = self._responses.claim(responses, rows)
-        taken = np.isin(responses, responses[owners != rows])
         touched: set[int] = set()
-        if not taken.any():
+        later = owners != rows
+        if not later.any():
             return touched
+        taken = np.isin(responses, responses[later])
         for response, row, owner in zip(*(line[taken].tolist() for line in (responses, rows, owners)), strict=True):
             others = self._shared.get(response, (owner,) if owner < rows[0] else ())
             if len(others) <= most:

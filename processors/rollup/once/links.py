@@ -31,6 +31,8 @@ class Links:
 
     def add(self, keys: Numbers, parents: Numbers, now: float) -> None:
         """Remember the *parents* of spans that came at the time *now*; of those that are known the old one stays."""
+        if not len(keys):
+            return
         self._log.append(partial(self._take_back, self._next))
         done = len(self._log)
         numbers = np.arange(self._next, self._next + len(keys))

@@ -20,6 +20,7 @@ from processors.rollup.once.merging import Record
 
 _HEADER = struct.Struct("<II")
 _VERSION = [1, FACTS]
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 State = tuple[int, Record | None]
 """What a call counts for, and its record where that is not its own."""
@@ -56,7 +57,7 @@ def dump(note: Note, classes: Sequence[str]) -> bytes:
         "merged": [(place, _packed(record)) for place, record in note.merged.items()],
         "others": [(key, state, record and _packed(record)) for key, (state, record) in note.others.items()],
     }
-    text = json.dumps(head, separators=(",", ":")).encode(errors="surrogatepass")
+    text = _JSON.encode(head).encode(errors="surrogatepass")
     return _HEADER.pack(len(text), len(plain)) + text + bytes(pa.Codec("lz4_raw").compress(plain, asbytes=True))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from processors.rollup.once.facts import CLASS, PART, SCOPE, Fact
+from processors.rollup.once.facts import CLASS, PART, SCOPE, Fact, Facts
 from processors.rollup.once.ledger import Ledger, Table, forget_members, forget_rows
 from processors.rollup.once.merging import gap_of, is_half
 from processors.rollup.once.pairs import Edge, Pairs, edge
@@ -26,9 +26,9 @@ class Streams:
         self._scopes: Table[int, bool] = ledger.table()
         self._pairs = Pairs(self._mates, self._edges)
 
-    def learn(self, rows: range) -> set[int]:
+    def learn(self, facts: Facts, rows: range) -> set[int]:
         """Take in new calls and return the rows of requests and parts that now belong elsewhere."""
-        scopes, kinds = self._ledger.lines((SCOPE, CLASS), rows.start)
+        scopes, kinds = facts.matrix[SCOPE], facts.matrix[CLASS]
         for scope in set(scopes[kinds == PART].tolist()) - self._scopes.keys():
             self._scopes.put(scope, value=True)
             old_scopes, old_kinds = self._ledger.lines((SCOPE, CLASS))

@@ -11,8 +11,6 @@ A span without length is no wrapper and makes none: it may be a part of a stream
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from processors.rollup.once.blocks import ABOVE, LEAF_SUM, LEAVES, WAITS
 from processors.rollup.once.facts import CLASS, KEY, PARENT, PART, Facts, Hashes
@@ -34,10 +32,14 @@ class Trees:
         """Return the three lines for calls in the rows from *first* on, as far as they stand around each other."""
         keys, parents, classes = facts.matrix[[KEY, PARENT, CLASS]]
         count = len(keys)
-        places = pc.index_in(pa.array(parents), value_set=pa.array(keys)).fill_null(-1)
-        above = np.asarray(places).astype(np.int64)
-        above[(parents == 0) | (classes[above] != classes) | (classes == PART)] = -1
-        leaves, sums = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        above = np.full(count, -1, dtype=np.int64)
+        leaves, sums = np.zeros((2, count), dtype=np.int64)
+        below = np.flatnonzero((parents != 0) & (classes != PART))
+        if len(below):
+            order = keys.argsort()
+            places = order[np.minimum(keys[order].searchsorted(parents[below]), count - 1)]
+            near = (keys[places] == parents[below]) & (classes[places] == classes[below])
+            above[below[near]] = places[near]
         if (above >= 0).any():
             _cut_circles(above)
             inner = np.ones(count, dtype=bool)
