@@ -11,7 +11,7 @@ Few programs write many spans, so few shapes occur: keys are told apart once per
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,9 @@ Positions = npt.NDArray[np.int64]
 
 FEW = 128
 """Among no more rows than this it costs more to find equal shapes than it saves."""
+
+_REMEMBERED_KEYS = 1024
+"""Keys of one batch's shapes whose places are remembered for the next batch, if there are no more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +157,16 @@ class Attributes:
 
     def locate(self, wanted: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return an array of shape (len(wanted), rows): where each row's last value of each key stands, or -1."""
-        line = {name: number for number, name in enumerate(wanted)}
-        shapes = self.shapes
-        lines = np.array([line.get(name, -1) for name in shapes.names], dtype=np.int64)[shapes.codes]
-        hits = np.flatnonzero(lines >= 0)
-        places = np.full((len(wanted), len(shapes.first)), -1, dtype=np.int64)
-        owners = np.repeat(np.arange(len(shapes.first)), shapes.lengths)[hits]
-        places[lines[hits], owners] = hits - (np.cumsum(shapes.lengths) - shapes.lengths)[owners]
-        found: npt.NDArray[np.int64] = places[:, shapes.shape]
+        found: npt.NDArray[np.int64] = self.places(wanted)[:, self.shapes.shape]
         return np.where(found < 0, -1, found + self.starts)
+
+    def places(self, wanted: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return an array of shape (len(wanted), shapes): where in a row of each shape each key stands last, or -1."""
+        shapes = self.shapes
+        if len(shapes.codes) > _REMEMBERED_KEYS:
+            return _places(wanted, shapes.names, shapes.codes, shapes.lengths)
+        names, codes, lengths = tuple(shapes.names), shapes.codes.tobytes(), shapes.lengths.tobytes()
+        return _remembered_places(tuple(wanted), names, codes, lengths)
 
     def locate_in(self, rows: npt.NDArray[np.int64], key: str) -> Positions:
         """Return where the last value of *key* stands in each of *rows*, or -1, without a look at other rows."""
@@ -228,6 +232,28 @@ class Attributes:
             whole = (array >= 0) & (array == np.floor(array)) & (array < 2.0**63)
             found.flat[others] = np.where(whole, array, -1).astype(np.int64)
         return found
+
+
+@lru_cache(maxsize=256)
+def _remembered_places(
+    wanted: Sequence[str], names: Sequence[str], codes: bytes, lengths: bytes
+) -> npt.NDArray[np.int64]:
+    """Save the search in what a client repeats in every request."""
+    places = _places(wanted, names, np.frombuffer(codes, np.int32), np.frombuffer(lengths, np.int32))
+    places.flags.writeable = False
+    return places
+
+
+def _places(
+    wanted: Sequence[str], names: Sequence[str], codes: npt.NDArray[np.int32], lengths: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int64]:
+    line = {name: number for number, name in enumerate(wanted)}
+    lines = np.array([line.get(name, -1) for name in names], dtype=np.int64)[codes]
+    hits = np.flatnonzero(lines >= 0)
+    places = np.full((len(wanted), len(lengths)), -1, dtype=np.int64)
+    owners = np.repeat(np.arange(len(lengths)), lengths)[hits]
+    places[lines[hits], owners] = hits - (np.cumsum(lengths) - lengths)[owners]
+    return places
 
 
 def keys_of(shapes: Shapes) -> pa.StringArray:

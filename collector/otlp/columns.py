@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,12 @@ Columns = dict[str, pa.Array]
 Readers = Mapping[str, Any]
 """By the name of their messages: `wire.READERS` or `wire.LARGE_READERS`."""
 
-_LIST_OF = {kind: pa.list_(pa.field("item", kind, nullable=False)) for kind in (ATTRIBUTE, EVENT, EXEMPLAR, LINK)}
-_NONE_OF = {kind: pa.array([], kind) for kind in _LIST_OF}
+_KINDS = {id(kind): kind for kind in (ATTRIBUTE, EVENT, EXEMPLAR, LINK)}
+"""What there are lists of, by their ids: the hash of a type costs as much as its description as text."""
+_LIST_OF = {number: pa.list_(pa.field("item", kind, nullable=False)) for number, kind in _KINDS.items()}
+_REMEMBERED_ROWS = 4096
+"""So many lists that are all empty are made once and for all."""
+_NONE_OF = {number: pa.array([], kind) for number, kind in _KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +36,26 @@ class Owners:
 
 def parents(holders: pa.ListArray) -> Numbers:
     """Return for each item of the lists the row number of its list."""
-    return np.repeat(np.arange(len(holders), dtype=np.int32), np.diff(holders.offsets))
+    offsets = np.asarray(holders.offsets)
+    return np.arange(len(holders), dtype=np.int32).repeat(offsets[1:] - offsets[:-1])
 
 
 def children(encoded: pa.ListArray, kind: pa.StructType, read: Callable[[pa.BinaryArray], Columns]) -> pa.ListArray:
     """Return lists of encoded messages as lists of *kind*, whose members *read* finds in them."""
-    items = _NONE_OF[kind]
+    if not len(encoded.values) and len(encoded) <= _REMEMBERED_ROWS:
+        return _empty(id(kind), len(encoded))
+    items = _NONE_OF[id(kind)]
     if len(encoded.values):
         columns = read(encoded.values)
         items = pa.StructArray.from_arrays([columns[member.name] for member in kind], fields=list(kind))
-    return pa.Array.from_buffers(_LIST_OF[kind], len(encoded), encoded.buffers()[:2], children=[items])
+    return pa.Array.from_buffers(_LIST_OF[id(kind)], len(encoded), encoded.buffers()[:2], children=[items])
+
+
+@lru_cache(maxsize=64)
+def _empty(kind: int, rows: int) -> pa.ListArray:
+    """Save the making of what most requests have: no events, no links."""
+    offsets = pa.py_buffer(np.zeros(rows + 1, dtype=np.int32))
+    return pa.Array.from_buffers(_LIST_OF[kind], rows, [None, offsets], children=[_NONE_OF[kind]])
 
 
 def fields_of(message: str, encoded: pa.BinaryArray, readers: Readers = wire.READERS) -> Columns:
@@ -51,12 +66,12 @@ def fields_of(message: str, encoded: pa.BinaryArray, readers: Readers = wire.REA
 
 def attributes(lists: pa.ListArray, place: Place) -> pa.ListArray:
     """Return lists of attributes as `collector.schema.ATTRIBUTE`, checked to be what protobuf would accept."""
-    items = _NONE_OF[ATTRIBUTE]
+    items = _NONE_OF[id(ATTRIBUTE)]
     if len(lists.values):
         keys, found = _pairs(lists.values)
         check_values(found, place)
         items = pa.Array.from_buffers(ATTRIBUTE, len(keys), [None], children=[keys, found])
-    return pa.Array.from_buffers(_LIST_OF[ATTRIBUTE], len(lists), lists.buffers()[:2], children=[items])
+    return pa.Array.from_buffers(_LIST_OF[id(ATTRIBUTE)], len(lists), lists.buffers()[:2], children=[items])
 
 
 def values(source: pa.StructArray, place: Place) -> pa.StructArray:
@@ -92,8 +107,8 @@ def single(pieces: pa.ListArray, *, nullable: bool = True) -> pa.BinaryArray:
     if nullable and len(pieces.values) == 0:
         return pa.nulls(len(pieces), pa.binary())
     starts = np.asarray(pieces.offsets)
-    counts = np.diff(starts)
-    if (counts > 1).any():
+    counts = starts[1:] - starts[:-1]
+    if counts.max(initial=0) > 1:
         raise ValueError("a message is sent in several pieces")
     present = pa.py_buffer(np.packbits(counts, bitorder="little")) if nullable else None
     _, offsets, content = pieces.values.buffers()

@@ -1,7 +1,7 @@
 """What the items of one batch get and lose, gathered until all of it is known."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,8 @@ class Translation:
         self._lines = {key: line for line, key in enumerate(plan.keys)}
         self._found = self.attributes.locate(plan.keys)
         self._sources: dict[str, Source] = {}
-        told = np.packbits(self._found[:, self.attributes.shapes.first] >= 0, axis=1)
-        self._shapes_with = {key: int.from_bytes(line) for key, line in zip(plan.keys, map(bytes, told), strict=True)}
+        told = np.packbits(self.attributes.places(plan.keys) >= 0, axis=1)
+        self._shapes_with = _numbers_of(tuple(plan.keys), told.tobytes())
 
     def has(self, key: str) -> bool:
         """Tell whether any item came with *key*."""
@@ -225,6 +225,13 @@ class Translation:
         if not additions and not len(dropped):
             return self.batch
         return with_rewritten(self.batch, additions=additions, dropped=dropped)
+
+
+@lru_cache(maxsize=256)
+def _numbers_of(keys: Sequence[str], bits: bytes) -> Mapping[str, int]:
+    """Return the number that the bits of each key make; all have equally many."""
+    size = len(bits) // max(len(keys), 1)
+    return {key: int.from_bytes(bits[start * size : (start + 1) * size]) for start, key in enumerate(keys)}
 
 
 def reported(key: str) -> str:

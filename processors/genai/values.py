@@ -161,6 +161,8 @@ def judged(source: Source, positions: Positions, step: Step) -> tuple[npt.NDArra
     if word is None:
         return source.attributes.filled(positions), Told([], np.full(len(positions), -1))
     pairs = source.texts.mapped(positions, lambda text: (text, word(text) or text) if word.speaks(text) else None)
+    if all(old == new for old, new in pairs.values):
+        return pairs.choice >= 0, Told([], np.full(len(positions), -1))
     alike = np.array([*(old == new for old, new in pairs.values), False], dtype=bool)
     choice = np.where(alike[pairs.choice], -1, pairs.choice)
     return pairs.choice >= 0, Told([new for _, new in pairs.values], choice)
@@ -193,7 +195,7 @@ def _text_lists(source: Source, positions: Positions, step: Step) -> Told:
 def _respelled_lists(source: Source, positions: Positions, step: Step) -> Told:
     """Return arrays for texts, and other arrays for those whose words are not today's."""
     encoded = source.attributes.member("array_value", positions).dictionary_encode()
-    indices = np.asarray(encoded.indices.fill_null(-1))
+    indices = np.asarray(encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices)
     told = [_respelled_list(data, step) for data in encoded.dictionary.to_pylist()]
     place = np.array([number if data is not None else -1 for number, data in enumerate(told)] + [-1], dtype=np.int64)
     choice = place[indices]
