@@ -146,7 +146,7 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
     found = attributes.locate(KEYS)
     rows = _named(found)
     words, texts = _with_tiers(*_told(attributes, found[: len(TEXTS), rows], found[_ASKED_TIER, rows]))
-    kept = _asking(words, np.vstack((texts, found[_CALL, rows])), table)
+    kept = _asking(words, texts, found[_CALL, rows] >= 0, table)
     if not len(kept):
         return None
     rows, texts = rows[kept], texts[:, kept]
@@ -236,12 +236,12 @@ def _named(found: Numbers) -> Numbers:
     return np.flatnonzero((operation >= 0) & ((requested >= 0) | (answered >= 0) | (found[_CALL] >= 0)))
 
 
-def _asking(words: Sequence[str], texts: Numbers, table: CallTable) -> Numbers:
-    """Return which columns of *texts* ask a model; after the texts stands where calls are marked."""
-    _, operations, requested, answered, _, marks = texts
+def _asking(words: Sequence[str], texts: Numbers, marked: Flags, table: CallTable) -> Numbers:
+    """Return which columns of *texts* ask a model; some calls are *marked* as such."""
+    _, operations, requested, answered, _ = texts
     asks = np.array([word in table.operations for word in words], dtype=bool)
     named = np.array([word != "" for word in words], dtype=bool)
-    return np.flatnonzero(asks[operations] & (named[requested] | named[answered] | (marks >= 0)))
+    return np.flatnonzero(asks[operations] & (named[requested] | named[answered] | marked))
 
 
 def _tokens(attributes: Attributes, found: Numbers, embeddings: Flags) -> Numbers:

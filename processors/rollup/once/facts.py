@@ -195,10 +195,10 @@ def _bytes(ids: pa.BinaryArray, width: int) -> npt.NDArray[np.uint8]:
     if (lengths == width).all():
         return np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
     result = np.zeros((len(ids), width), dtype=np.uint8)
-    whole = np.flatnonzero(lengths == width)
-    if len(whole):
-        result[whole] = np.frombuffer(data, np.uint8)[bounds[whole][:, None] + np.arange(width)]
-    for row in np.flatnonzero((lengths != width) & (lengths > 0)).tolist():
+    whole = lengths == width
+    held = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
+    result[whole] = held[whole.repeat(lengths)].reshape(-1, width)
+    for row in np.flatnonzero(~whole & (lengths > 0)).tolist():
         odd = hash_of(ids[row].as_py().hex()).to_bytes(8, "little", signed=True)
         result[row, :8] = np.frombuffer(odd, np.uint8)
     return result.reshape(-1)

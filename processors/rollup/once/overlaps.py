@@ -70,7 +70,7 @@ class Rivals:
 
     def learn(self, facts: Facts, rows: range) -> set[int]:
         """Take in new calls and return all rows, old ones among them, that may be told of twice as is known now."""
-        numbered = pa.array(_groups_of(facts.matrix[list(_LINES)])).dictionary_encode()
+        numbered = pa.array(_groups_of(facts.matrix[line] for line in _LINES)).dictionary_encode()
         groups, numbers = numbered.dictionary.to_pylist(), np.asarray(numbered.indices)
         fresh: set[int] = set()
         awoken: set[int] = set()
@@ -85,6 +85,8 @@ class Rivals:
             since = max(self._ledger.first, min(self._groups[group].since for group in earlier))
             groups_since = _groups_of(self._ledger.lines(_LINES, since))
             found = set((np.flatnonzero(np.isin(groups_since, list(earlier))) + since).tolist())
+        if not self._rivals:
+            return found
         rivals = np.array([group in self._rivals for group in groups])
         return found | set((np.flatnonzero(rivals[numbers]) + rows.start).tolist())
 

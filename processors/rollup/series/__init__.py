@@ -7,6 +7,7 @@ spans ────────────────────────�
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ MARK = b"series/1\0"
 """What notes begin with."""
 
 _NANO = 10**9
+_LAST = np.iinfo(np.int64).max
 
 
 class Memory(NamedTuple):
@@ -94,13 +96,14 @@ class Series:
     def spans(self, batch: Batch, calls: Calls, now: float) -> pa.RecordBatch | None:
         """Take in the calls that spans tell of, and return the rows of what is to be taken out."""
         self._begin(now)
-        scopes = [sources().group_of(name) for name in batch.tables["scopes"].column("name").to_pylist()]
+        scopes = [_group_of(name) for name in batch.tables["scopes"].column("name").to_pylist()]
         owner = np.asarray(batch.column("scope"))[calls.rows]
         which, member = np.unique(calls.resource.astype(np.int64) * len(scopes) + owner, return_inverse=True)
-        first = np.full(len(which), np.iinfo(np.int64).max)
+        starts = calls.start.astype(np.int64)
+        first = np.full(len(which), _LAST)
         last = np.zeros(len(which), dtype=np.int64)
-        np.minimum.at(first, member, calls.start.astype(np.int64))
-        np.maximum.at(last, member, calls.start.astype(np.int64))
+        np.minimum.at(first, member, starts)
+        np.maximum.at(last, member, starts)
         places = batch.memo(places_of)
         services = [places.words[code] for code in places.codes[0].tolist()]
         news = set()
@@ -262,6 +265,11 @@ class Series:
 
 
 Grown = tuple[Reading, ClaimKey, Growth]
+
+
+@lru_cache(maxsize=1024)
+def _group_of(scope: str) -> str:
+    return sources().group_of(scope)
 
 
 def _answered(grown: Sequence[Grown]) -> dict[Row, int]:
