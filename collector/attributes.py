@@ -28,7 +28,7 @@ Positions = npt.NDArray[np.int64]
 FEW = 128
 """Among no more rows than this it costs more to find equal shapes than it saves."""
 
-_REMEMBERED_KEYS = 1024
+_REMEMBERED_KEYS = 64
 """Keys of one batch's shapes whose places are remembered for the next batch, if there are no more of them."""
 
 
