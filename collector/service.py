@@ -29,6 +29,8 @@ from collector.pipeline import Group, Pipeline, fan_out, remembering_last
 from collector.telemetry import Metrics
 from collector.web.endpoint import cannot_listen
 
+_LOOK_UP = 0.5
+"""Seconds after which the main thread looks up for signals that did not wake it."""
 SHUTDOWN_SECONDS = 20.0
 """How long the outboxes may deliver after the receivers stopped; what remains stays on disk."""
 
@@ -156,7 +158,9 @@ class Service:
             self.start()
             allocator.settle()
             self.log.info("Everything is ready. Begin running and processing data.")
-            asked.wait()
+            # A signal that comes while the wait begins does not end it: Python tells of it when the wait is over.
+            while not asked.wait(_LOOK_UP):
+                pass
             self.log.info("Starting shutdown...")
             self.stop()
             self.log.info("Shutdown complete.")

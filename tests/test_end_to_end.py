@@ -1,10 +1,13 @@
 """A real application, a real collector, a real kill: views and metrics say what the model endpoint served."""
 
+import ctypes
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,3 +155,21 @@ def test_either_signal_delivers_what_waits_and_ends_well(tmp_path, number):
     assert (waiting > 0, collector.waiting()) == (True, 0)
     assert collector.query("SELECT count() AS spans FROM signoz_traces.signoz_index_v3") == [[{"spans": 7}]]
     assert "Shutdown complete." in collector.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, to give a signal to one thread")
+def test_a_signal_that_does_not_wake_the_main_thread_ends_the_process_too(tmp_path):
+    collector = Collector(tmp_path)
+    collector.start()
+    while "Everything is ready" not in collector.text:
+        time.sleep(0.05)
+    time.sleep(0.5)  # until it waits
+    process = collector.process.pid
+    status = "SigBlk:\t0000000000000000"  # takes every signal
+    tasks = [
+        int(task.name) for task in Path(f"/proc/{process}/task").iterdir() if status in (task / "status").read_text()
+    ]
+
+    assert ctypes.CDLL(None).tgkill(process, max(set(tasks) - {process}), signal.SIGTERM) == 0
+
+    assert collector.process.wait(30) == 0, collector.text
