@@ -55,7 +55,7 @@ def request(payload: str, count: int, chance: random.Random) -> ExportTraceServi
         if number == agent:
             span.name, attributes = dialect.around(chance)
             span.kind = Span.SPAN_KIND_INTERNAL
-            span.attributes.extend(pairs(attributes))
+            span.attributes.extend(pairs(attributes | _application(chance)))
         else:
             _call(span, dialect, payload, number, chance)
     return ExportTraceServiceRequest(resource_spans=[owner for owner in owners.values() if owner.scope_spans[0].spans])
@@ -205,7 +205,7 @@ def _openinference(model: str, failed: bool, _: bool, chance: random.Random) -> 
 
 
 def _application(chance: random.Random) -> dict[str, Value]:
-    """Return what applications put on every span."""
+    """Return what applications put on the spans of their agents."""
     return {
         "user.id": f"user-{chance.randrange(500):04}",
         "session.id": f"session-{chance.randrange(2000):06}",
@@ -228,7 +228,7 @@ def _invoke_agent(chance: random.Random) -> tuple[str, dict[str, Value]]:
         "gen_ai.conversation.id": f"conversation-{chance.randrange(2000):06}",
         "gen_ai.output.type": "text",
     }
-    return "invoke_agent assistant", found | _application(chance)
+    return "invoke_agent assistant", found
 
 
 def _workflow(chance: random.Random) -> tuple[str, dict[str, Value]]:
@@ -241,7 +241,7 @@ def _workflow(chance: random.Random) -> tuple[str, dict[str, Value]]:
         "traceloop.association.properties.tenant": f"tenant-{chance.randrange(20):02}",
         "gen_ai.task.status": "success",
     }
-    return "answer.workflow", found | _application(chance)
+    return "answer.workflow", found
 
 
 def _agent(chance: random.Random) -> tuple[str, dict[str, Value]]:
@@ -254,7 +254,7 @@ def _agent(chance: random.Random) -> tuple[str, dict[str, Value]]:
         "output.value": "__REDACTED__",
         "output.mime_type": "application/json",
     }
-    return "assistant", found | _application(chance)
+    return "assistant", found
 
 
 _CURRENT = _Dialect(
