@@ -79,6 +79,13 @@ class Collector:
                     return
             time.sleep(0.02)
 
+    def until_logged(self, text: str) -> None:
+        """Return once the process logged *text*."""
+        deadline = time.monotonic() + 60
+        while text not in self.text:
+            assert time.monotonic() < deadline and self.process and self.process.poll() is None, self.text
+            time.sleep(0.05)
+
     def kill(self) -> None:
         """Kill the process without a word."""
         if self.process is not None:

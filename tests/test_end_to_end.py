@@ -162,8 +162,7 @@ def test_either_signal_delivers_what_waits_and_ends_well(tmp_path, number):
 def test_a_signal_that_does_not_wake_the_main_thread_ends_the_process_too(tmp_path):
     collector = Collector(tmp_path)
     collector.start()
-    while "Everything is ready" not in collector.text:
-        time.sleep(0.05)
+    collector.until_logged("Everything is ready")
     time.sleep(0.5)  # until it waits
     process = collector.process.pid
     others = [task for task in Path(f"/proc/{process}/task").iterdir() if task.name != str(process)]
