@@ -22,7 +22,7 @@ from collector.otlp.protocol import PROTOCOLS, protocol_of
 from collector.schema import RESOURCES, SCOPES
 
 _READ = {Signal.TRACES: spans.read, Signal.METRICS: points.read, Signal.LOGS: records.read}
-_LARGE = range(384 * 1024, 2 * 1024**2)
+_LARGE = range(384 * 1024, 6 * 1024**2)
 """Bytes of requests that are worth the fixed cost of `collector.otlp.keyvalues`. It copies every text once more, which
 costs more than it saves when texts are long, as in most requests that are larger still."""
 

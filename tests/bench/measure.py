@@ -26,7 +26,7 @@ from tests.running import ROOT, free_port
 
 LOADERS = 2
 """Processes that send."""
-_THREADS = 3
+_THREADS = 8
 """Requests that each of them has in flight."""
 _WARM_UP_SECONDS = 2.0
 _REFERENCE_SECONDS = 1.0

@@ -18,7 +18,7 @@ from collector.otlp.decode import decode
 from collector.otlp.json import from_json, to_json
 from collector.otlp.protocol import PROTOCOLS
 
-_TOGETHER_BYTES = 2 * 1024**2
+_TOGETHER_BYTES = 4 * 1024**2
 """Requests that wait at the same time are decoded together up to this size: many cost little more than one."""
 _ROUNDS = 1
 """So many rounds of requests are handled at the same time: one may wait for the disk while another is decoded."""
