@@ -25,7 +25,7 @@ from collector.journal import Entry, Journal, NewEntry
 from collector.letters import DeadLetter
 from collector.memory import Note
 
-PARCEL_BYTES = 16 * 1024**2
+PARCEL_BYTES = 12 * 1024**2
 """Bytes of memory after which a parcel is full, whatever its number of items."""
 
 _CACHE_BYTES = PARCEL_BYTES
