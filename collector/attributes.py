@@ -261,11 +261,10 @@ def keys_of(shapes: Shapes) -> pa.StringArray:
     keys = pa.array(shapes.names, pa.string()).take(pa.array(shapes.codes))
     _, offsets, text = keys.buffers()
     bounds = np.frombuffer(offsets, np.int32)[: len(keys) + 1]
-    ends = ends_of(shapes.lengths)
+    ends = offsets_of(shapes.lengths)
     texts = pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(bounds[ends]), text])
     places = ranges(ends[shapes.shape], shapes.lengths[shapes.shape])
-    offsets = np.zeros(len(places) + 1, dtype=np.int32)
-    np.cumsum(np.take(np.diff(bounds), places), out=offsets[1:])
+    offsets = offsets_of(np.take(np.diff(bounds), places))
     every = texts.take(pa.array(shapes.shape)).buffers()[2]
     return pa.Array.from_buffers(pa.string(), len(places), [None, pa.py_buffer(offsets), every])
 
@@ -285,9 +284,11 @@ def resource_attributes_of(batch: Batch) -> Attributes:
     return batch.memo(_resource_attributes)
 
 
-def ends_of(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return where rows of these *lengths* end that stand one after the other, behind a 0."""
-    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+def offsets_of(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Return Arrow's offsets of rows of these *lengths*: where each starts and, at last, where all end."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
 
 
 def ranges(starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

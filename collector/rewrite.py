@@ -22,8 +22,8 @@ from collector.attributes import (
     Unlaid,
     attributes_of,
     distinct,
-    ends_of,
     first_rows,
+    offsets_of,
     ranges,
     with_attributes,
 )
@@ -110,7 +110,7 @@ def rewritten(
     change = _Change(fate, places, kept, np.bincount(rows, minlength=attributes.count))
     new = np.concatenate([_NONE, *slots[: len(additions)]])[by_row]
     shapes = _shapes(attributes, change, list(renamed), [addition.key for addition in additions])
-    offsets = ends_of(kept + change.added).astype(np.int32)
+    offsets = offsets_of(kept + change.added)
     return Attributes(Unlaid(attributes.kind, offsets, shapes, pool, _joined(old, new, kept, change.added)))
 
 
@@ -182,7 +182,7 @@ def _shapes(attributes: Attributes, change: _Change, renamed: Sequence[str], add
     if attributes.count <= FEW:
         return Shapes(alike, rows, lengths.astype(np.int32), codes, names)
     # Rows that had other keys, or changed in another way, may have come to have the same.
-    same = distinct(pa.py_buffer(codes), ends_of(lengths) * codes.itemsize) if len(codes) else np.zeros_like(rows)
+    same = distinct(pa.py_buffer(codes), offsets_of(lengths) * codes.itemsize) if len(codes) else np.zeros_like(rows)
     first = first_rows(same)
     codes = codes[ranges((np.cumsum(lengths) - lengths)[first], lengths[first])]
     return Shapes(same[alike], rows[first], lengths[first].astype(np.int32), codes, names)
@@ -200,14 +200,14 @@ def _alike(attributes: Attributes, change: _Change) -> Numbers:
         rows = attributes.rows[touched]
         told = np.stack((touched - attributes.starts[rows], change.fate[touched]), axis=1)
         counts = np.bincount(rows, minlength=attributes.count)
-        alike = _together(alike, distinct(pa.py_buffer(told), ends_of(counts) * told.itemsize * 2))
+        alike = _together(alike, distinct(pa.py_buffer(told), offsets_of(counts) * told.itemsize * 2))
     return alike
 
 
 def _added(change: _Change) -> Numbers:
     """Return a number for each row, of less than 2**40; equal ones for rows that get the same additions."""
     if change.places.max() >= _MOST_BITS:
-        return distinct(pa.py_buffer(change.places), ends_of(change.added) * change.places.itemsize)
+        return distinct(pa.py_buffer(change.places), offsets_of(change.added) * change.places.itemsize)
     rows = np.repeat(np.arange(len(change.added)), change.added)
     return np.bincount(rows, np.exp2(change.places), len(change.added)).astype(np.int64)
 

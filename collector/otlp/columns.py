@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from collector.attributes import offsets_of
 from collector.otlp import keyvalues, wire
 from collector.otlp.nested import Place, check_values
 from collector.schema import ANY_VALUE, ATTRIBUTE, EVENT, EXEMPLAR, LINK
@@ -123,4 +124,4 @@ def struct(table: pa.RecordBatch) -> pa.StructArray:
 
 def lists(lengths: npt.NDArray[Any], items: pa.Array) -> pa.ListArray:
     """Return consecutive lists of these lengths over *items*."""
-    return pa.ListArray.from_arrays(pa.array(np.cumsum(np.append(0, lengths)), pa.int32()), items)
+    return pa.ListArray.from_arrays(pa.array(offsets_of(lengths)), items)

@@ -1,7 +1,6 @@
 """Building Arrow columns from numpy arrays: what several tables need.
 
-ragged(starts=[0 3], lengths=[2 1])   ->  [0 1 3]      the positions of all rows' elements
-compact([7 2 7])                      ->  [2 7], [1 0 1]
+compact([7 2 7])        ->  [2 7], [1 0 1]
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from collector.attributes import offsets_of, ranges
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 """Whole numbers: rows, positions, codes."""
@@ -34,19 +35,6 @@ def hex_ids(ids: pa.BinaryArray) -> pa.StringArray:
 def timestamps(nanoseconds: npt.NDArray[np.uint64]) -> Ints:
     """Return Unix nanoseconds as signed numbers; times that DateTime64(9) cannot hold become its last one."""
     return np.minimum(nanoseconds, np.uint64(_LAST_NANOSECOND)).astype(np.int64)
-
-
-def offsets_of(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """Return the list offsets of rows with these lengths."""
-    offsets = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
-
-
-def ragged(starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> Ints:
-    """Return the positions ``start, start + 1, ...`` of every row, one row after the other."""
-    offsets = offsets_of(lengths)
-    return np.repeat(starts - offsets[:-1], lengths) + np.arange(int(offsets[-1]))
 
 
 def compact(numbers: npt.NDArray[Any]) -> tuple[Ints, Ints]:
@@ -80,7 +68,7 @@ def constant(text: str, rows: int) -> pa.DictionaryArray:
 def map_rows(maps: Sequence[Mapping[str, str]], numbers: npt.NDArray[Any]) -> pa.MapArray:
     """Return the column of ``maps[number]``."""
     lengths = np.array([len(one) for one in maps], np.int64)
-    positions = ragged(offsets_of(lengths)[:-1][numbers], lengths[numbers])
+    positions = ranges(offsets_of(lengths)[:-1][numbers], lengths[numbers])
     keys = coded(positions, [key for one in maps for key in one])
     values = coded(positions, [text for one in maps for text in one.values()])
     return pa.MapArray.from_arrays(pa.array(offsets_of(lengths[numbers])), keys, values)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import Attributes
-from exporters.clickhouse.columns import Ints, binary_rows, offsets_of, ragged
+from collector.attributes import Attributes, offsets_of, ranges
+from exporters.clickhouse.columns import Ints, binary_rows
 from exporters.clickhouse.values import Value, python_values
 
 
@@ -52,7 +52,7 @@ def _codes(attributes: Attributes) -> npt.NDArray[np.int32]:
 
 def _maps(attributes: Attributes, rows: Ints) -> list[dict[str, Value]]:
     lengths = attributes.lengths[rows]
-    positions = ragged(offsets_of(attributes.lengths)[:-1][rows], lengths)
+    positions = ranges(offsets_of(attributes.lengths)[:-1][rows], lengths)
     names = attributes.names
     keys = [names[code] for code in attributes.codes[positions].tolist()]
     values = python_values(attributes.values.take(pa.array(positions)))

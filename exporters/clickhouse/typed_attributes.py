@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import Attributes, attributes_of
+from collector.attributes import Attributes, attributes_of, offsets_of, ranges
 from collector.batch import Batch, Signal
-from exporters.clickhouse.columns import Ints, binary_rows, offsets_of, ragged
+from exporters.clickhouse.columns import Ints, binary_rows
 from exporters.clickhouse.texts import as_string, go_text
 from exporters.clickhouse.values import Value, flatten, is_number, kvlist_value, member_values
 
@@ -194,7 +194,7 @@ def _spread(
 ) -> _Found:
     """Return the leaves of each position; ``leaves[which[i]]`` belong to ``positions[i]``."""
     lengths = np.array([len(one) for one in leaves])
-    index = ragged(offsets_of(lengths)[:-1][which], lengths[which])
+    index = ranges(offsets_of(lengths)[:-1][which], lengths[which])
     codes = np.array([code for one in leaves for code, _ in one], np.int64)
     values = pa.array([leaf for one in leaves for _, leaf in one], column)
     return _Found(np.repeat(positions, lengths[which]), codes[index], values.take(pa.array(index)))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from collector.attributes import ends_of
+from collector.attributes import offsets_of
 from collector.batch import Batch, Signal
 from collector.component import Host, Processor
 from collector.errors import Permanent
@@ -78,7 +78,7 @@ class FilterProcessor(Processor):
             return batch
         events = batch.main.column("events")
         ends = np.asarray(events.offsets) - events.offsets[0].as_py()
-        left = ends_of(keep)[ends].astype(np.int32)
+        left = offsets_of(keep)[ends]
         structs = place.structs(batch).filter(pa.array(keep))
         lists = pa.ListArray.from_arrays(pa.array(left), structs, type=events.type)
         return batch.with_main(with_column(batch.main, "events", lists))

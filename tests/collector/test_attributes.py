@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.attributes import Attributes, attributes_of, resource_attributes_of
+from collector.attributes import Attributes, attributes_of, offsets_of, ranges, resource_attributes_of
 from collector.batch import Signal
 from collector.otlp.decode import decode
 from collector.schema import ATTRIBUTE
@@ -202,3 +202,12 @@ def _filled(lists: pa.ListArray) -> list[bool]:
     attributes = Attributes(lists)
     filled: list[bool] = attributes.filled(np.arange(attributes.size)).tolist()
     return filled
+
+
+def test_ranges_are_the_positions_of_rows_in_any_order() -> None:
+    lengths = np.array([2, 0, 3])
+    starts = offsets_of(lengths)[:-1]
+    assert offsets_of(lengths).tolist() == [0, 2, 2, 5]
+    assert ranges(starts, lengths).tolist() == [0, 1, 2, 3, 4]
+    assert ranges(starts[[2, 0, 1, 2]], lengths[[2, 0, 1, 2]]).tolist() == [2, 3, 4, 0, 1, 2, 3, 4]
+    assert ranges(starts[:0], lengths[:0]).tolist() == []

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import Attributes
-from exporters.clickhouse.columns import Ints, offsets_of, ragged
+from collector.attributes import Attributes, offsets_of, ranges
+from exporters.clickhouse.columns import Ints
 from exporters.clickhouse.texts import as_string, plain_quoted
 from exporters.clickhouse.values import array_value, kvlist_value
 
@@ -57,7 +57,7 @@ class Labels:
     def entries_of(self, owners: Ints) -> Entries:
         """Return the labels of ``owners[i]`` as those of a new owner ``i``."""
         lengths = self.lengths[owners]
-        index = ragged(self.offsets[:-1][owners], lengths)
+        index = ranges(self.offsets[:-1][owners], lengths)
         numbers = np.repeat(np.arange(len(owners)), lengths)
         return Entries(numbers, self.codes[index], self.texts.take(pa.array(index)), self.kinds[index])
 

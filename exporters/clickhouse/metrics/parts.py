@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from collector.attributes import ranges
 from collector.batch import Batch
-from exporters.clickhouse.columns import Ints, ragged
+from exporters.clickhouse.columns import Ints
 from exporters.clickhouse.texts import decimal_text
 
 Floats = npt.NDArray[np.float64]
@@ -171,8 +172,8 @@ def _histograms(points: pa.RecordBatch, chosen: Ints) -> Iterator[_Rows]:
     first = np.asarray(counts.offsets)[:-1]
     # Differences of running sums: an overflow cancels out.
     running = np.concatenate([[np.uint64(0)], np.cumsum(np.asarray(counts.flatten()), dtype=np.uint64)])
-    reached = running[ragged(first + 1, lengths)] - np.repeat(running[first], lengths)
-    labels = np.asarray(bounds.flatten())[ragged(np.asarray(bounds.offsets)[:-1], lengths)]
+    reached = running[ranges(first + 1, lengths)] - np.repeat(running[first], lengths)
+    labels = np.asarray(bounds.flatten())[ranges(np.asarray(bounds.offsets)[:-1], lengths)]
     yield _Rows(np.repeat(chosen, lengths), BUCKET, reached.astype(np.float64), labels)
     total = np.asarray(points.column("count").take(pa.array(chosen)).cast(pa.float64(), safe=False))
     yield _Rows(chosen, BUCKET, total, np.full(len(chosen), _INFINITY))

@@ -10,8 +10,6 @@ from exporters.clickhouse.columns import (
     constant,
     hex_ids,
     map_rows,
-    offsets_of,
-    ragged,
     timestamps,
 )
 
@@ -28,13 +26,6 @@ def test_ids_become_hex_and_zero_ids_nothing(ids, skipped) -> None:
 def test_timestamps_stop_where_the_column_ends() -> None:
     times = np.array([0, 2**63 - 1, 2**63, 2**64 - 1], np.uint64)
     assert timestamps(times).tolist() == [0, 2**63 - 1, 2**63 - 1, 2**63 - 1]
-
-
-def test_ragged_lists_the_positions_of_rows_in_any_order() -> None:
-    lengths = np.array([2, 0, 3])
-    starts = offsets_of(lengths)[:-1]
-    assert ragged(starts, lengths).tolist() == [0, 1, 2, 3, 4]
-    assert ragged(starts[[2, 0, 1, 2]], lengths[[2, 0, 1, 2]]).tolist() == [2, 3, 4, 0, 1, 2, 3, 4]
 
 
 def test_compact_keeps_only_what_occurs() -> None:
