@@ -148,7 +148,7 @@ class Attributes:
     def codes_of(self, shape: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Return the numbers of the keys of rows of these shapes, one row after the other."""
         lengths = self.shapes.lengths
-        return self.shapes.codes[ranges((np.cumsum(lengths) - lengths)[shape], lengths[shape])]
+        return self.shapes.codes[elements_of(shape, lengths)]
 
     @property
     def names(self) -> list[str]:
@@ -221,11 +221,16 @@ class Attributes:
         whole = self.naturals(positions)
         return pa.array(whole, mask=whole < 0)
 
+    def ints(self, positions: Positions) -> npt.NDArray[np.int64]:
+        """Return the ints at *positions*, none of them -1; negative for what is none or negative."""
+        ints: npt.NDArray[np.int64] = self.pool.naturals[self.slots_of(positions)]
+        return ints
+
     def naturals(self, positions: Positions) -> npt.NDArray[np.int64]:
         """Return what `counts` does as numpy integers (shape as given), with -1 for null."""
         if not self.size:
             return np.full(positions.shape, -1, dtype=np.int64)
-        found = np.where(positions >= 0, self.pool.naturals[self.slots_of(positions)], -1)
+        found = np.where(positions >= 0, self.ints(positions), -1)
         others = np.flatnonzero((positions >= 0) & (found < 0))
         if len(others):
             array = np.nan_to_num(np.asarray(self.numbers(positions.ravel()[others]).fill_null(-1.0)), nan=-1.0)
@@ -263,7 +268,7 @@ def keys_of(shapes: Shapes) -> pa.StringArray:
     bounds = np.frombuffer(offsets, np.int32)[: len(keys) + 1]
     ends = offsets_of(shapes.lengths)
     texts = pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer(bounds[ends]), text])
-    places = ranges(ends[shapes.shape], shapes.lengths[shapes.shape])
+    places = elements_of(shapes.shape, shapes.lengths)
     offsets = offsets_of(np.take(np.diff(bounds), places))
     every = texts.take(pa.array(shapes.shape)).buffers()[2]
     return pa.Array.from_buffers(pa.string(), len(places), [None, pa.py_buffer(offsets), every])
@@ -297,6 +302,11 @@ def ranges(starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> npt.NDArray[n
     total = int(before[-1] + lengths[-1]) if len(lengths) else 0
     positions: npt.NDArray[np.int64] = np.arange(total) + np.repeat(starts - before, lengths)
     return positions
+
+
+def elements_of(rows: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return where the elements of *rows* are, where all rows, of these *lengths*, stand one after the other."""
+    return ranges(offsets_of(lengths)[rows], lengths[rows])
 
 
 def _each_alone(keys: pa.StringArray, lengths: npt.NDArray[np.int32]) -> Shapes:

@@ -22,6 +22,7 @@ from collector.attributes import (
     Unlaid,
     attributes_of,
     distinct,
+    elements_of,
     first_rows,
     offsets_of,
     ranges,
@@ -173,7 +174,7 @@ def _shapes(attributes: Attributes, change: _Change, renamed: Sequence[str], add
     fate = change.fate[ranges(attributes.starts[rows], attributes.lengths[rows])]
     old = attributes.codes_of(attributes.shapes.shape[rows])
     old = np.where(fate > _DROPPED, known - _DROPPED - 1 + fate, old)[fate != _DROPPED]
-    places = ranges((np.cumsum(change.added) - change.added)[rows], change.added[rows])
+    places = elements_of(rows, change.added)
     new = known + len(renamed) + change.places[places]
     lengths = change.kept[rows] + change.added[rows]
     codes, names = _compact(
@@ -184,7 +185,7 @@ def _shapes(attributes: Attributes, change: _Change, renamed: Sequence[str], add
     # Rows that had other keys, or changed in another way, may have come to have the same.
     same = distinct(pa.py_buffer(codes), offsets_of(lengths) * codes.itemsize) if len(codes) else np.zeros_like(rows)
     first = first_rows(same)
-    codes = codes[ranges((np.cumsum(lengths) - lengths)[first], lengths[first])]
+    codes = codes[elements_of(first, lengths)]
     return Shapes(same[alike], rows[first], lengths[first].astype(np.int32), codes, names)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import offsets_of, ranges
+from collector.attributes import elements_of, offsets_of
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 """Whole numbers: rows, positions, codes."""
@@ -68,7 +68,7 @@ def constant(text: str, rows: int) -> pa.DictionaryArray:
 def map_rows(maps: Sequence[Mapping[str, str]], numbers: npt.NDArray[Any]) -> pa.MapArray:
     """Return the column of ``maps[number]``."""
     lengths = np.array([len(one) for one in maps], np.int64)
-    positions = ranges(offsets_of(lengths)[:-1][numbers], lengths[numbers])
+    positions = elements_of(numbers, lengths)
     keys = coded(positions, [key for one in maps for key in one])
     values = coded(positions, [text for one in maps for text in one.values()])
     return pa.MapArray.from_arrays(pa.array(offsets_of(lengths[numbers])), keys, values)

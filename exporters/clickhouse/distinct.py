@@ -52,7 +52,7 @@ def _codes(attributes: Attributes) -> npt.NDArray[np.int32]:
 
 def _maps(attributes: Attributes, rows: Ints) -> list[dict[str, Value]]:
     lengths = attributes.lengths[rows]
-    positions = ranges(offsets_of(attributes.lengths)[:-1][rows], lengths)
+    positions = ranges(attributes.starts[rows], lengths)
     names = attributes.names
     keys = [names[code] for code in attributes.codes[positions].tolist()]
     values = python_values(attributes.values.take(pa.array(positions)))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import Attributes, attributes_of, offsets_of, ranges
+from collector.attributes import Attributes, attributes_of, elements_of, offsets_of
 from collector.batch import Batch, Signal
 from exporters.clickhouse.columns import Ints, binary_rows
 from exporters.clickhouse.texts import as_string, go_text
@@ -194,7 +194,7 @@ def _spread(
 ) -> _Found:
     """Return the leaves of each position; ``leaves[which[i]]`` belong to ``positions[i]``."""
     lengths = np.array([len(one) for one in leaves])
-    index = ranges(offsets_of(lengths)[:-1][which], lengths[which])
+    index = elements_of(which, lengths)
     codes = np.array([code for one in leaves for code, _ in one], np.int64)
     values = pa.array([leaf for one in leaves for _, leaf in one], column)
     return _Found(np.repeat(positions, lengths[which]), codes[index], values.take(pa.array(index)))

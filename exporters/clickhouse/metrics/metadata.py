@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.attributes import offsets_of, ranges
+from collector.attributes import elements_of
 from collector.batch import Batch
 from exporters.clickhouse.columns import Ints, coded
 from exporters.clickhouse.insert import Insert
@@ -111,7 +111,7 @@ def _all_parts(definitions: Definitions, metrics: Ints) -> tuple[Ints, Ints]:
     parts = [PARTS_OF[kind] for kind in definitions.types]
     lengths = np.array([len(one) for one in parts], np.int64)
     flat = np.array([part for one in parts for part in one], np.int64)
-    index = ranges(offsets_of(lengths)[:-1][metrics], lengths[metrics])
+    index = elements_of(metrics, lengths)
     places = np.repeat(np.arange(len(metrics)), lengths[metrics])
     return metrics[places] * len(PARTS) + flat[index], places
 
