@@ -32,7 +32,6 @@ NEW, NOTHING, ITSELF, MERGED = range(-1, 3)
 Numbers = npt.NDArray[np.int64]
 
 _BLANK = {ABOVE: -1, LEAVES: 0, LEAF_SUM: 0, STATE: NEW, WAITS: 0}
-_BLANKS = np.array([[_BLANK[line]] for line in CHANGING])
 _WIDTH = {ABOVE: np.int64, LEAVES: np.int32, LEAF_SUM: np.int64, STATE: np.int8, WAITS: np.int64}
 _COMMON = (PROCESS, SCOPE, REQUESTED, ANSWERED, PROMPT)
 """Lines of hashes that many calls have in common."""
@@ -121,10 +120,8 @@ class Block:
         codes = np.zeros(len(facts.words), dtype=np.int64)
         codes[used] = [self._code_of(facts.words[word]) for word in used.tolist()]
         target[WORDS:] = codes[matrix[WORDS:]]
-        says = (state[:, part] != _BLANKS).any(axis=1)
-        for line, numbers, needed in zip(CHANGING, state[:, part], says.tolist(), strict=True):
-            if needed or line in self._changing:
-                self._line_of(line)[place : place + len(numbers)] = numbers
+        for line, numbers in zip(CHANGING, state[:, part], strict=True):
+            self.fill(line, place, numbers)
 
     def fill(self, line: int, place: int, numbers: Numbers) -> None:
         """Write *numbers* into a line that changes, from *place* on."""
