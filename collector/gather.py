@@ -9,7 +9,7 @@ Nobody waits for company: who comes alone works alone.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore, Event, Lock
+from threading import Event, Lock
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -30,16 +30,14 @@ class Gather(Generic[Item, Result]):
     """Calls *work* with the items of all callers that wait, at most *limit* in size together unless one is larger.
 
     *work* returns one result an item, in order; what it raises, every caller of that round raises.
-    At most *turns* rounds run at the same time.
+    One round runs at a time.
     """
 
-    def __init__(
-        self, work: Callable[[list[Item]], Sequence[Result]], size: Callable[[Item], int], limit: int, turns: int = 1
-    ) -> None:
+    def __init__(self, work: Callable[[list[Item]], Sequence[Result]], size: Callable[[Item], int], limit: int) -> None:
         self._work = work
         self._size = size
         self._limit = limit
-        self._turns = BoundedSemaphore(turns)
+        self._turn = Lock()
         self._lock = Lock()
         self._waiting: list[_Caller[Item, Result]] = []
 
@@ -48,7 +46,7 @@ class Gather(Generic[Item, Result]):
         caller: _Caller[Item, Result] = _Caller(item, self._size(item))
         with self._lock:
             self._waiting.append(caller)
-        with self._turns:
+        with self._turn:
             while not caller.taken and (callers := self._next(caller)):
                 self._run(callers)
         caller.done.wait()

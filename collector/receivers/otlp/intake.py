@@ -20,8 +20,6 @@ from collector.otlp.protocol import PROTOCOLS
 
 _TOGETHER_BYTES = 4 * 1024**2
 """Requests that wait at the same time are decoded together up to this size: many cost little more than one."""
-_ROUNDS = 1
-"""So many rounds of requests are handled at the same time: one may wait for the disk while another is decoded."""
 _DEFAULT_WAIT = 1.0
 _LONGEST_MESSAGE = 500
 _OUTCOMES = {Code.OK: "success", Code.INTERNAL: "failure"}
@@ -82,7 +80,7 @@ class Intake:
         self._host = host
         self._consume = consume
         self._labels = {"receiver": host.id, "transport": transport}
-        self._share = Gather(self._answers, lambda request: len(request.body), _TOGETHER_BYTES, turns=_ROUNDS)
+        self._share = Gather(self._answers, lambda request: len(request.body), _TOGETHER_BYTES)
         for signal in PROTOCOLS.keys() & host.signals:
             for name in ("accepted", "refused", "failed"):
                 self._count_items(signal, name, 0)
