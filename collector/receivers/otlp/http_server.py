@@ -19,10 +19,10 @@ from google.rpc.code_pb2 import Code
 
 from collector.batch import Signal
 from collector.component import Host
-from collector.receivers.otlp.body import ENCODINGS, Malformed, TooLarge, decompress, read_chunked, read_sized
 from collector.receivers.otlp.config import HttpConfig
 from collector.receivers.otlp.cors import Cors
 from collector.receivers.otlp.intake import Answer, Intake
+from collector.web.body import ENCODINGS, Malformed, TooLarge, body_length, decompress, read_chunked, read_sized
 from collector.web.endpoint import cannot_listen, resolve
 from collector.web.tls import server_context
 
@@ -267,7 +267,7 @@ class _Gateway(Gateway):
             if self.req.chunked_read:
                 body = read_chunked(self.req.conn.rfile, limit)
             else:
-                body = read_sized(self.req.rfile, self._length(), limit)
+                body = read_sized(self.req.rfile, body_length(self._header(b"Content-Length")), limit)
             self._whole = True
             return decompress(body, self._encoding(), limit)
         except TooLarge as error:
@@ -284,7 +284,7 @@ class _Gateway(Gateway):
         self._write(status, {**fields, **self.req.server.cors.headers(self._header(b"Origin"))}, body)
 
     def _write(self, status: str, headers: Mapping[str, str], body: bytes = b"") -> None:
-        if not self._whole and (self.req.chunked_read or self._length()):
+        if not self._whole and (self.req.chunked_read or self._header(b"Content-Length") not in {"", "0"}):
             self.req.close_connection = True
             self.req.conn.unread = True
         self.req.status = status.encode()
@@ -305,10 +305,6 @@ class _Gateway(Gateway):
 
     def _encoding(self) -> str:
         return self._header(b"Content-Encoding") or "identity"
-
-    def _length(self) -> int:
-        # cheroot has read it as a number before, a negative one included.
-        return max(int(self._header(b"Content-Length") or 0), 0)
 
 
 def _retry_header(answer: Answer) -> Mapping[str, str]:

@@ -10,14 +10,19 @@ import base64
 import binascii
 import json
 import re
+import socket
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from time import monotonic
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import pyarrow as pa
+
+from collector.web.body import Malformed, TooLarge, body_length, read_chunked, read_sized
 
 CODINGS = ("zstd", "lz4", "gzip")
 """How answers may be packed, the best first."""
@@ -33,13 +38,14 @@ TRANSPORT_PARAMETERS = frozenset(
 """Parameters of the URL that are no settings of the query."""
 
 STATUS: Mapping[int, int] = {
-    46: 404, 47: 404, 60: 404, 62: 400, 81: 404, 159: 504, 164: 403, 192: 404, 202: 503, 252: 500, 307: 413,
-    497: 403, 516: 403,
+    27: 400, 46: 404, 47: 404, 60: 404, 62: 400, 81: 404, 159: 504, 164: 403, 192: 404, 202: 503, 252: 500,
+    307: 413, 497: 403, 516: 403,
 }  # fmt: skip
 """HTTP status by ClickHouse's error code; 500 for all others."""
 
 _CODE = re.compile(r"Code: (\d+)")
 _UNKNOWN_CODE = 1001
+_LINGER = 2.0
 _TYPES = {
     "JSON": "application/json; charset=UTF-8",
     "CSV": "text/csv; charset=UTF-8",
@@ -106,6 +112,8 @@ class ClickhouseHandler(BaseHTTPRequestHandler):
     timeout = 60.0
     most_bytes = 1 << 20
     """The longest body."""
+    unread = False
+    """Whether the request has a body that nobody has read."""
     version = ""
     """ClickHouse's own, for error texts."""
 
@@ -119,52 +127,19 @@ class ClickhouseHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a query in the URL."""
-        self._serve(b"")
+        self._serve(lambda: b"")
 
     do_HEAD = do_GET  # noqa: N815 - the name the base class looks for
 
     def do_POST(self) -> None:
         """Answer a query in the URL or the body."""
-        try:
-            body = self.read_body()
-        except (ValueError, RefusedError, OSError) as error:
-            self.close_connection = True
-            self.refuse(str(error))
-            return
-        self._serve(body)
+        self.unread = True
+        self._serve(self.read_body)
+        if self.unread:
+            self._drain()
 
-    def read_body(self) -> bytes:
-        """Return the request's body, unpacked."""
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            body = self._chunks()
-        else:
-            length = int(self.headers.get("Content-Length") or 0)
-            self._check(length)
-            body = self.rfile.read(length)
-        coding = self.headers.get("Content-Encoding", "identity")
-        if not coding or coding == "identity":
-            return body
-        if coding not in CODINGS:
-            raise RefusedError(_UNKNOWN_CODE, f"Unknown Content-Encoding {coding}; send one of {', '.join(CODINGS)}")
-        with pa.CompressedInputStream(pa.BufferReader(body), coding) as inflater:
-            unpacked = bytes(inflater.read(self.most_bytes + 1))
-        self._check(len(unpacked))
-        return unpacked
-
-    def _chunks(self) -> bytes:
-        body = bytearray()
-        while size := int(self.rfile.readline(64).split(b";")[0], 16):
-            self._check(len(body) + size)
-            body += self.rfile.read(size)
-            self.rfile.readline(64)
-        self.rfile.readline(64)
-        return bytes(body)
-
-    def _check(self, length: int) -> None:
-        if not 0 <= length <= self.most_bytes:
-            raise RefusedError(307, f"The request is longer than {self.most_bytes} bytes. (TOO_MANY_BYTES)")
-
-    def _serve(self, body: bytes) -> None:
+    def _serve(self, read: Callable[[], bytes]) -> None:
+        """Answer a request, whose body only those make this process *read* who may ask."""
         address = urlsplit(self.path)
         if address.path in {"/ping", "/replicas_status"}:
             self.reply(200, b"Ok.\n")
@@ -176,7 +151,38 @@ class ClickhouseHandler(BaseHTTPRequestHandler):
         if not self.allowed(*self._credentials(parameters)):
             self.refuse("Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)")
             return
+        try:
+            body = read()
+        except (ValueError, RefusedError, OSError) as error:
+            self.refuse(str(error))
+            return
         self.respond(Question(parameters, body))
+
+    def read_body(self) -> bytes:
+        """Return the request's body, unpacked."""
+        try:
+            if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+                body = read_chunked(self.rfile, self.most_bytes)
+            else:
+                body = read_sized(self.rfile, body_length(self.headers.get("Content-Length", "")), self.most_bytes)
+        except TooLarge as error:
+            raise self._too_long() from error
+        except Malformed as error:
+            raise RefusedError(27, f"{error}. (CANNOT_PARSE_INPUT_ASSERTION_FAILED)") from error
+        self.unread = False
+        coding = self.headers.get("Content-Encoding", "identity")
+        if not coding or coding == "identity":
+            return body
+        if coding not in CODINGS:
+            raise RefusedError(_UNKNOWN_CODE, f"Unknown Content-Encoding {coding}; send one of {', '.join(CODINGS)}")
+        with pa.CompressedInputStream(pa.BufferReader(body), coding) as inflater:
+            unpacked = bytes(inflater.read(self.most_bytes + 1))
+        if len(unpacked) > self.most_bytes:
+            raise self._too_long()
+        return unpacked
+
+    def _too_long(self) -> RefusedError:
+        return RefusedError(307, f"The request is longer than {self.most_bytes} bytes. (TOO_MANY_BYTES)")
 
     def respond(self, question: Question) -> None:
         """Send the answer, or the error."""
@@ -212,6 +218,8 @@ class ClickhouseHandler(BaseHTTPRequestHandler):
         """Send a whole response."""
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if self.unread:
+            self.send_header("Connection", "close")
         self.send_header("X-ClickHouse-Server-Display-Name", "genai-collector")
         self.send_header("X-ClickHouse-Timezone", "UTC")
         if coding:
@@ -221,6 +229,17 @@ class ClickhouseHandler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _drain(self) -> None:
+        # Closing while the client sends would reset the connection, and the answer with it.
+        self.close_connection = True
+        with suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGER)
+            deadline = monotonic() + _LINGER
+            while monotonic() < deadline and self.rfile.read1():
+                pass
 
     def _packed(self, question: Question, body: bytes) -> tuple[bytes, str]:
         if question.parameters.get("enable_http_compression") == "1":

@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -264,9 +265,46 @@ def test_what_costs_too_much_is_refused(served: ClickhouseHttpExtension) -> None
     assert error(served, "SELECT 1 --" + "x" * 6000)[0] == 413
     packed = gzip.compress(b"SELECT 1 --" + b"x" * 1_000_000)
     connection = http.client.HTTPConnection("127.0.0.1", served.port)
-    connection.request("POST", "/", packed, {"Content-Encoding": "gzip"})
+    known = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": "secret"}
+    connection.request("POST", "/", packed, {**known, "Content-Encoding": "gzip"})
     assert connection.getresponse().status == 413
     connection.close()
+
+
+def raw(extension: ClickhouseHttpExtension, *lines: str) -> bytes:
+    """Return all that is answered to a request whose end never comes."""
+    with socket.create_connection(("127.0.0.1", extension.port), timeout=10) as connection:
+        connection.sendall("\r\n".join(["POST / HTTP/1.1", "Host: localhost", *lines]).encode())
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        return answer
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 5000", "Transfer-Encoding: chunked"])
+def test_who_is_not_known_is_refused_before_any_body_is_read(served: ClickhouseHttpExtension, head: str) -> None:
+    answer = raw(served, head, "", "")
+
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        *(("Transfer-Encoding: chunked", "", "5", "SELEC", size, "") for size in ("-1", "+1", "0x1", "1_0", "", "x")),
+        *((f"Content-Length: {length}", "", "SELECT 1") for length in ("-1", "+8", "0_8", "0x8", "8.0")),
+    ],
+)
+def test_lengths_are_digits_and_nothing_else(served: ClickhouseHttpExtension, lines: tuple[str, ...]) -> None:
+    assert raw(served, "X-ClickHouse-User: reader", "X-ClickHouse-Key: secret", *lines).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("size", ["1389", "ffffffffffffffff"])
+def test_chunks_are_not_read_beyond_the_limit(served: ClickhouseHttpExtension, size: str) -> None:
+    known = ("X-ClickHouse-User: reader", "X-ClickHouse-Key: secret")
+
+    assert raw(served, *known, "Transfer-Encoding: chunked", "", size, "").startswith(b"HTTP/1.1 413 ")
 
 
 def test_queries_and_inserts_do_not_wait_for_each_other(served: ClickhouseHttpExtension, embedded: Store) -> None:

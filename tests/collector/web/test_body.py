@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.receivers.otlp.body import Malformed, TooLarge, decompress, read_chunked, read_sized
+from collector.web.body import Malformed, TooLarge, body_length, decompress, read_chunked, read_sized
 
 
 def zstd(body: bytes) -> bytes:
@@ -50,7 +50,11 @@ def test_extensions_and_trailers_of_chunks_are_passed_over() -> None:
         b"",
         b"x\r\nabc\r\n0\r\n\r\n",
         b"-3\r\nabc\r\n0\r\n\r\n",
-        b"0x3\r\nabc\r\n0\r\n\r\n"[:2] + b"_3\r\nabc\r\n0\r\n\r\n",
+        b"+3\r\nabc\r\n0\r\n\r\n",
+        b" 3\r\nabc\r\n0\r\n\r\n",
+        b"0x3\r\nabc\r\n0\r\n\r\n",
+        b"0_3\r\nabc\r\n0\r\n\r\n",
+        b"\xd9\xa3\r\nabc\r\n0\r\n\r\n",
         b"3\r\nabcd\r\n0\r\n\r\n",
         b"3\r\nab",
         b"3\nabc\r\n0\r\n\r\n",
@@ -66,6 +70,16 @@ def test_broken_chunks_are_malformed(body: bytes) -> None:
 def test_a_body_that_ends_early_is_malformed() -> None:
     with pytest.raises(Malformed, match="7 bytes too early"):
         read_sized(io.BytesIO(b"abc"), 10, 10)
+
+
+@pytest.mark.parametrize("text", ["-1", "+3", "1_0", "0x3", "3 ", "3, 3", "3.0", "\u0663", "9" * 5000])
+def test_only_digits_are_a_length(text: str) -> None:
+    with pytest.raises(Malformed, match="not a number of bytes"):
+        body_length(text)
+
+
+def test_a_length_may_be_left_out() -> None:
+    assert (body_length(""), body_length("0"), body_length("0017")) == (0, 0, 17)
 
 
 def test_limits_hold_before_anything_is_read() -> None:

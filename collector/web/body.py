@@ -1,5 +1,6 @@
 """Reads the body of an HTTP request without ever holding more than the limit, compressed or not."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Protocol
@@ -12,6 +13,8 @@ _LONGEST_LINE = 4096
 _MOST_TRAILERS = 64
 _WINDOWS = {"gzip": 31, "deflate": 15, "zlib": 15}
 ENCODINGS = ("identity", *_WINDOWS, "zstd")
+_DECIMAL = re.compile(r"[0-9]{1,20}")
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class TooLarge(Exception):
@@ -30,6 +33,13 @@ class Stream(Protocol):
 
     def readline(self, size: int, /) -> bytes:
         """Return up to *size* bytes, the line end included."""
+
+
+def body_length(text: str) -> int:
+    """Return what a Content-Length says, 0 where there is none; raise Malformed for all but digits."""
+    if text and not _DECIMAL.fullmatch(text):
+        raise Malformed(f"Content-Length {text:.20} is not a number of bytes")
+    return int(text or 0)
 
 
 def read_sized(stream: Stream, length: int, limit: int) -> bytes:
@@ -105,11 +115,7 @@ def _line(stream: Stream) -> bytes:
 
 
 def _chunk_size(line: bytes) -> int:
-    digits = line.partition(b";")[0].strip()
-    try:
-        size = int(digits, 16)
-    except ValueError:
-        size = -1
-    if size < 0 or not digits.isalnum():
+    digits = line.partition(b";")[0].rstrip(b" \t")
+    if not _HEXADECIMAL.fullmatch(digits):
         raise Malformed(f"{line[:20]!r} is not the size of a chunk")
-    return size
+    return int(digits, 16)
