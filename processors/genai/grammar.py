@@ -167,10 +167,15 @@ class SpanRule(_Row):
     """The name of the span (a glob)."""
     operation: str
     """The operation."""
-    having: str = ""
-    """Counts only in spans that have this attribute."""
+    having: str | tuple[str, ...] = ()
+    """Counts only in spans that have this attribute, or one of these."""
     model: bool = False
     """What the ``*`` of the name stands for is the model asked for."""
+
+    @cached_property
+    def wanted(self) -> tuple[str, ...]:
+        """The attributes of which a span must have one, if there are any."""
+        return (self.having,) if isinstance(self.having, str) else self.having
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -96,7 +96,7 @@ class Planner:
         steps = [step for work in works for step in work.steps]
         wanted = {key for work in works for key in (work.name, *(step.key for step in work.steps))} | set(_OTHERS)
         wanted |= {key for step in steps for key in (*step.origin.where, *step.origin.unless)}
-        wanted |= {rule.having for rule in self.table.spans} | self.table.event_targets
+        wanted |= {key for rule in self.table.spans for key in rule.wanted} | self.table.event_targets
         cached = any(name in wanted or name in present for name in CACHE)
         if cached:
             wanted |= _CACHE_KEYS | {key for rule in self.table.exclusive for key in (*rule.having, *rule.lacking)}

@@ -34,7 +34,8 @@ def _apply(translation: Translation, rows: Rows, name: str, rules: Sequence[Span
         match = rule.pattern.match(name)
         if match is None:
             continue
-        held = rows[translation.positions(rule.having)[rows] >= 0] if rule.having else rows
+        present = [translation.positions(key)[rows] >= 0 for key in rule.wanted]
+        held = rows[np.logical_or.reduce(present)] if present else rows
         why = f"spans named {rule.name} of scope {rule.scope}"
         translation.add_one(OPERATION, "string_value", held, rule.operation, why)
         if rule.model and match[1]:

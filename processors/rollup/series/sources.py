@@ -84,7 +84,7 @@ class Sources(_Row):
 
 
 def _older(version: str, bound: str) -> bool:
-    numbers, limit = ([int(number) for number in re.findall(r"\d+", text)[:2]] for text in (version, bound))
+    numbers, limit = ([int(number) for number in re.findall(r"\d+", text)[:3]] for text in (version, bound))
     return bool(numbers) and numbers < limit
 
 

@@ -58,6 +58,38 @@ CASES = {
     "logfire announces other spans": (
         "logfire", {"logfire.span_type": "pending_span", "http.route": "/"}, {"gen_ai.operation.name": ABSENT},
     ),
+    "logfire announces a call that is known by its name": (
+        "logfire.openai",
+        {"logfire.pending_parent_id": "0", "logfire.span_type": "pending_span", "request_data": '{"model": "gpt-4o"}'},
+        {"gen_ai.operation.name": "pending", "gen_ai.request.model": ABSENT},
+    ),
+    "logfire's first versions": (
+        "logfire.openai",
+        {"request_data": '{"model": "gpt-4o"}',
+         "response_data": '{"usage": {"prompt_tokens": 9, "completion_tokens": 2}}'},
+        {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", INPUT: 9, OUTPUT: 2},
+        "Chat Completion with {request_data[model]!r}",
+    ),
+    "logfire's stream that was read": (
+        "logfire.openai",
+        {"gen_ai.request.model": "gpt-4o", "response_data": '{"usage": {"prompt_tokens": 9, "completion_tokens": 2}}'},
+        {"gen_ai.operation.name": "chat", INPUT: 9, OUTPUT: 2},
+        "streaming response from {request_data[model]!r} took {duration:.2f}s",
+    ),
+    "other spans of logfire are no calls": (
+        "logfire.openai", {"request_data": '{"model": "gpt-4o"}'}, {"gen_ai.operation.name": ABSENT}, "GET /",
+    ),
+    "google's agent kit": (
+        "gcp.vertex.agent",
+        {"gen_ai.system": "gcp.vertex.agent", "gen_ai.request.model": "gemini-2.5-flash", INPUT: 9, OUTPUT: 2,
+         "gcp.vertex.agent.session_id": "s"},
+        {"gen_ai.operation.name": "generate_content", "gen_ai.provider.name": "gcp.gemini",
+         "gen_ai.conversation.id": "s"},
+        "call_llm",
+    ),
+    "google's agent kit is around its calls": (
+        "gcp.vertex.agent", {"gen_ai.system": "gcp.vertex.agent"}, {"gen_ai.operation.name": ABSENT}, "invocation",
+    ),
     "logfire counts Anthropic's cache in": (
         "logfire.anthropic",
         {"gen_ai.request.model": "claude-x", "gen_ai.system": "anthropic", "gen_ai.operation.name": "chat", INPUT: 2000,
@@ -208,8 +240,8 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_attributes(name):
-    scope, attributes, expected = CASES[name]
-    found = told({"attributes": attributes}, scope)
+    scope, attributes, expected, *named = CASES[name]
+    found = told({"attributes": attributes, **({"name": named[0]} if named else {})}, scope)
 
     assert {key: found.get(key, ABSENT) for key in expected} == expected
 

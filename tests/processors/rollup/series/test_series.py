@@ -322,7 +322,8 @@ def test_spans_of_another_name_of_the_library():
 
 
 @pytest.mark.parametrize(
-    ("version", "calls", "errors"), [("0.30.0", 4, 3), ("0.17.1", 4, 3), ("0.62.4", 1, 0), ("", 1, 0)]
+    ("version", "calls", "errors"),
+    [("0.30.0", 4, 3), ("0.17.1", 4, 3), ("0.38.2", 4, 3), ("0.38.3", 1, 0), ("0.62.4", 1, 0), ("", 1, 0)],
 )
 def test_failed_calls_of_libraries_whose_spans_lose_them(version, calls, errors):
     scope = {"name": "opentelemetry.instrumentation.openai.v1", "version": version}
