@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
+from pydantic import AfterValidator, ConfigDict, Field
 
 from collector.batch import Batch, Signal
 from collector.component import Exporter, ExporterConfig, Host
@@ -76,6 +76,20 @@ def _check_address(text: str) -> None:
 
 Dsn = Annotated[Secret, AfterValidator(_checked)]
 
+LONGEST_LIFETIME = 25_000
+"""Days; 68 years, so that the end of a row's life comes before that of ClickHouse's clock."""
+
+
+def _ends_in_time(days: int) -> int:
+    # ClickHouse's DateTime ends in February 2106 and starts anew: rows that should live longer die when they are born.
+    if not 1 <= days <= LONGEST_LIFETIME:
+        raise ValueError(f"{days} days are not between 1 and {LONGEST_LIFETIME}, the longest that ClickHouse can count")
+    return days
+
+
+Lifetime = Annotated[int, AfterValidator(_ends_in_time)]
+"""Days that rows are kept."""
+
 
 class ClickhouseConfig(ExporterConfig):
     """Says which ClickHouse keeps the data, and for how long."""
@@ -93,12 +107,12 @@ class ClickhouseConfig(ExporterConfig):
     cluster: str = Field("", pattern=r"^[\w.-]*$")
     """The cluster that ``create`` makes tables on: Replicated ones on every server, Distributed ones over them. Empty:
     one server. ``attach`` does as SigNoz did."""
-    retention: PositiveInt = 15
-    """Days that spans and logs are kept; another number later reaches the tables that are there."""
-    metrics_retention: PositiveInt = 30
-    """Days that metrics are kept."""
-    rollup_retention: PositiveInt = 400
-    """Days that the per-minute numbers are kept."""
+    retention: Lifetime = 15
+    """Days that spans and logs are kept, 25000 at most; another number later reaches the tables that are there."""
+    metrics_retention: Lifetime = 30
+    """Days that metrics are kept, 25000 at most."""
+    rollup_retention: Lifetime = 400
+    """Days that the per-minute numbers are kept, 25000 at most."""
     ngram_indexes: bool = False
     """Build SigNoz's text indexes too: faster search for parts of words, up to four times the work of storing spans."""
 

@@ -11,13 +11,16 @@ from time import time
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
+from exporters.clickhouse import LONGEST_LIFETIME, ClickhouseConfig
 from exporters.clickhouse.logs import log_inserts
 from exporters.clickhouse.traces import trace_inserts
 from tests.exporters.clickhouse import corpus, log_batches
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.metrics.batches import batch_of as metric_batch
 from tests.exporters.clickhouse.metrics.batches import metric, point
+from tests.exporters.clickhouse.samples import rollup, rollups_batch
 from tests.exporters.clickhouse.trace_batches import batch_of, span
 
 TESTS = Path(__file__).parents[2]
@@ -194,6 +197,31 @@ def test_old_rows_are_taken_and_expire(embedded: Store, make_exporter: MakeExpor
     ):
         embedded.connection.command(f"OPTIMIZE TABLE {table} FINAL")
         assert embedded.rows(f"SELECT {time_column} FROM {table}") == [(now,)]
+
+
+@pytest.mark.parametrize("days", [-1, 0, LONGEST_LIFETIME + 1, 36_500, 100_000])
+@pytest.mark.parametrize("which", ["retention", "metrics_retention", "rollup_retention"])
+def test_no_lifetime_is_taken_that_clickhouse_cannot_count(which: str, days: int) -> None:
+    with pytest.raises(ValidationError, match="not between 1 and 25000"):
+        ClickhouseConfig.model_validate({"dsn": "chdb:///x", which: days})
+
+
+def test_the_longest_lifetime_keeps_rows(embedded: Store, make_exporter: MakeExporter) -> None:
+    """ClickHouse drops a row at insert whose end lies beyond the year 2106, where its clock starts anew."""
+    embedded.empty()
+    days = dict.fromkeys(("retention", "metrics_retention", "rollup_retention"), LONGEST_LIFETIME)
+    exporter = make_exporter(embedded.dsn, **days)
+    at = (int(time()) + 10 * 365 * 86_400) * 10**9
+    exporter.export(batch_of(span(start_time_unix_nano=at)))
+    exporter.export(log_batches.batch_of(log_batches.record(time_unix_nano=at)))
+    exporter.export(metric_batch(metric("gauge", point(as_int=1, time_unix_nano=at))))
+    exporter.export(rollups_batch([rollup(at // 10**9)]))
+
+    for table in (
+        "signoz_traces.signoz_index_v3", "signoz_logs.logs_v2", "signoz_metrics.samples_v4", "signoz_genai.rollup_1m",
+    ):
+        embedded.connection.command(f"OPTIMIZE TABLE {table} FINAL")
+        assert embedded.value(f"SELECT count() FROM {table}") == 1, table
 
 
 def test_an_insert_into_a_twin_is_answered_when_its_shard_has_it(store: Store) -> None:

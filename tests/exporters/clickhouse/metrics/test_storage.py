@@ -170,7 +170,7 @@ def test_points_without_a_place_are_refused_and_the_others_stored(store: Store, 
 def test_times_of_every_kind_are_stored(store: Store, make_exporter: MakeExporter) -> None:
     times = [n * 10**9 for n in range(102)] + [n * 86_400 * 10**9 for n in range(5)] + [TIME, 2**64 - 1]
     batch = batch_of(metric("gauge", *(point({"n": n}, as_int=1, time_unix_nano=time) for n, time in enumerate(times))))
-    exporter = make_exporter(store.dsn, metrics_retention=30_000)
+    exporter = make_exporter(store.dsn, metrics_retention=25_000)
     for _ in range(2):
         exporter.export(batch)
 
