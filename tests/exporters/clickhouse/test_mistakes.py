@@ -218,7 +218,10 @@ def test_the_longest_lifetime_keeps_rows(embedded: Store, make_exporter: MakeExp
     exporter.export(rollups_batch([rollup(at // 10**9)]))
 
     for table in (
-        "signoz_traces.signoz_index_v3", "signoz_logs.logs_v2", "signoz_metrics.samples_v4", "signoz_genai.rollup_1m",
+        "signoz_traces.signoz_index_v3",
+        "signoz_logs.logs_v2",
+        "signoz_metrics.samples_v4",
+        "signoz_genai.rollup_1m",
     ):
         embedded.connection.command(f"OPTIMIZE TABLE {table} FINAL")
         assert embedded.value(f"SELECT count() FROM {table}") == 1, table
