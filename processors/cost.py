@@ -16,7 +16,7 @@ from collector.errors import ConfigError, Problem
 from collector.prices import PriceBook, Quantities, Rates, nanodollars, read_own
 from collector.prices.book import Price
 from collector.prices.own import PricesError
-from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, is_standard
+from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, tier_of
 from collector.rewrite import Addition, with_rewritten
 
 COST = "genai_collector.cost.nano_usd"
@@ -189,8 +189,7 @@ def _numbered(lines: Numbers) -> Numbers:
 def _price(book: PriceBook, words: Sequence[str], day: int) -> Price | None:
     provider, asked, answered, tier = words
     models = tuple(dict.fromkeys(word for word in (answered, asked) if word))
-    named = "" if is_standard(tier) else tier
-    return book.price(provider, models, named, strftime("%Y-%m-%d", gmtime(day * 86_400)))
+    return book.price(provider, models, tier_of(tier), strftime("%Y-%m-%d", gmtime(day * 86_400)))
 
 
 def _rates(prices: Sequence[Price | None], kind: Numbers, inputs: Numbers) -> Numbers:

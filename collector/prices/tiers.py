@@ -7,6 +7,7 @@ ASKED_TIER = "openai.request.service_tier"
 _STANDARD = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
 
 
-def is_standard(tier: str) -> bool:
-    """Tell whether *tier* is a word for the standard service tier, which has no name of its own."""
-    return tier.lower() in _STANDARD
+def tier_of(word: str) -> str:
+    """Return the name of the service tier that *word* means: in small letters, '' for the standard one."""
+    tier = word.strip().lower()
+    return "" if tier in _STANDARD else tier

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, attributes_of, resource_attributes_of
 from collector.batch import Batch
-from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, is_standard
+from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, tier_of
 from processors.rollup.errors import CallTable
 
 OPERATION = "gen_ai.operation.name"
@@ -221,13 +221,16 @@ def _texts(attributes: Attributes, positions: Numbers) -> tuple[list[str], Numbe
 
 
 def _with_tiers(words: list[str], texts: Numbers) -> tuple[list[str], Numbers]:
-    """Return the texts with '' for every name of the standard service tier."""
-    standard = np.array([word != "" and is_standard(word) for word in words], dtype=bool)
-    if not standard.any():
+    """Return the texts with one name for each service tier, '' for the standard one."""
+    tiers = {code: tier_of(words[code]) for code in np.unique(texts[_TIER]).tolist()}
+    renamed = [code for code, tier in tiers.items() if tier != words[code]]
+    if not renamed:
         return words, texts
+    codes = np.arange(len(words))
+    codes[renamed] = np.arange(len(words), len(words) + len(renamed))
     texts = texts.copy()
-    texts[_TIER, standard[texts[_TIER]]] = len(words)
-    return [*words, ""], texts
+    texts[_TIER] = codes[texts[_TIER]]
+    return [*words, *(tiers[code] for code in renamed)], texts
 
 
 def _named(found: Numbers) -> Numbers:

@@ -14,6 +14,7 @@ from xxhash import xxh3_64_intdigest
 
 from collector.batch import Batch
 from collector.models import model_of
+from collector.prices.tiers import tier_of
 from collector.sketch import bucket_of
 from processors.rollup.calls import OPERATION, TEXTS, places_of
 from processors.rollup.errors import call_table
@@ -160,7 +161,7 @@ def _dimensions(
     requested = requested or _first(attributes, sources().model_keys)
     provider = provider or rule.provider or (lossy.provider if lossy else "")
     band = ""  # of calls whose own input is unknown
-    return provider, operation, requested, answered, tier, band, model_of(answered or requested)
+    return provider, operation, requested, answered, tier_of(tier), band, model_of(answered or requested)
 
 
 def _first(attributes: Mapping[str, Any], keys: Sequence[str]) -> str:

@@ -214,6 +214,8 @@ def test_sums_are_exact():
         ({"openai.request.service_tier": "flex"}, "flex"),
         ({"openai.request.service_tier": "flex", "openai.response.service_tier": "default"}, ""),
         ({"openai.request.service_tier": "auto"}, ""),
+        ({"openai.response.service_tier": "Priority"}, "priority"),
+        ({"openai.response.service_tier": " Default"}, ""),
         ({"openai.request.service_tier": "batch", "openai.response.service_tier": ""}, "batch"),
         ({"openai.request.service_tier": "batch", "openai.response.service_tier": 1}, "batch"),
     ],

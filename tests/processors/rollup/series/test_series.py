@@ -54,6 +54,13 @@ def test_a_histogram_tells_calls_errors_durations_and_tokens():
     assert middle == pytest.approx(np.sqrt(0.16 * 0.32), rel=0.01)
 
 
+@pytest.mark.parametrize(("word", "tier"), [("Priority", "priority"), ("default", "")])
+def test_a_service_tier_has_one_name(word, tier):
+    [row] = Subject().take(points(histogram(1, 1, openai__response__service_tier=word)))
+
+    assert row["service_tier"] == tier
+
+
 @pytest.mark.parametrize(
     "bounds", [[0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0], [*range(1, 9), 200.0], []]
 )
