@@ -1,10 +1,12 @@
 """Writes collector/prices/shipped.json out of the installed genai-prices: ``python -m tests.prices 2026-11-10``.
+And collector/makers.json, who makes the models that it lists.
 
 genai-prices (MIT licence) is a list of public prices kept by its contributors. Its package takes 95 MB of memory when
 imported, so only what is needed of its data is shipped: prices of tokens, in pico-dollars a token.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,6 +18,7 @@ from genai_prices import types
 from genai_prices.data import providers
 
 PATH = Path(__file__).parent.parent / "collector" / "prices" / "shipped.json"
+MAKERS = Path(__file__).parent.parent / "collector" / "makers.json"
 KEYS = {
     "input_mtok": "input",
     "cache_read_mtok": "cache_read",
@@ -126,7 +129,24 @@ def text(as_of: str) -> str:
     return "\n".join([*lines, " ]", "}"]) + "\n"
 
 
+def makers() -> Iterator[str]:
+    """Yield who serves models, and who stands before their names: ``maker/model``, Bedrock's ``region.maker.model``."""
+    for one in providers:
+        yield one.id
+        for info in one.models:
+            named = re.match(r"([\w-]+)/[^/]+$", info.id)
+            named = named or (re.match(r"(?:global\.|regional\.)?([a-z0-9]+)\.", info.id) if one.id == "aws" else None)
+            if named:
+                yield named[1].lower()
+
+
+def makers_text() -> str:
+    """Return the file's text: a line for each maker."""
+    return json.dumps(sorted(set(makers())), indent=1) + "\n"
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m tests.prices YYYY-MM-DD (the day genai-prices was released)")
     PATH.write_text(text(sys.argv[1]), encoding="utf-8")
+    MAKERS.write_text(makers_text(), encoding="utf-8")

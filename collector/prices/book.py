@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from collector.models import MAKERS, names_of
 from collector.prices.own import NAMES, OwnPrices
 
 _PROVIDERS = {
@@ -26,8 +27,11 @@ _PROVIDERS = {
 }
 """Our names (OpenTelemetry's) of providers that the list calls otherwise."""
 
-_GATEWAYS = frozenset({"openrouter", "litellm"})
-"""Providers that pass calls on: a model they do not name as their list does costs what its maker takes."""
+_GATEWAYS = frozenset({"openrouter", "litellm", ""})
+"""Providers that pass calls on, and the unknown one: a model not named as in their list costs what its maker takes."""
+
+_FREE = ":free"
+"""Ends the names of models that OpenRouter takes nothing for."""
 
 Document = Mapping[str, Any]
 
@@ -71,18 +75,26 @@ class PriceBook:
         """Return the price of the first of *models* that has one on *day* (``2026-11-22``), or None.
 
         *models* are names of the same model, the best first; *tier* is the service tier ('' the standard one): where
-        a model has no price for it, the standard one holds.
+        a model has no price for it, the standard one holds. Each name is asked for as it is, then for less and less
+        of it (`collector.models.names_of`), in the list and in the user's own prices, which go over the list's.
         """
-        for model in dict.fromkeys(one for name in models for one in (name, name.removeprefix(f"{provider}/"))):
-            found = self._listed(provider.lower(), model.lower(), tier.lower(), day)
-            own = [one for one in self._own if one.applies(provider, model, tier, day)]
-            if own:
-                found = {**found, **max(own, key=lambda one: (one.since, one.number)).rates}
-            if "input" in found:
+        provider, tier = provider.lower(), tier.lower()
+        for model in models:
+            whole, *parts = names_of(model)
+            names = dict.fromkeys((whole, whole.removeprefix(f"{provider}/"), *parts))
+            found = next(filter(None, (self._listed(provider, name, tier, day) for name in names)), {})
+            own = next(filter(None, (self._owned(provider, name, tier, day) for name in names)), {})
+            if "input" in (found := {**found, **own}):
                 return _completed(found, f"own prices over {shipped()['source']}" if own else shipped()["source"])
         return None
 
+    def _owned(self, provider: str, model: str, tier: str, day: str) -> Mapping[str, int]:
+        fitting = [one for one in self._own if one.applies(provider, model, tier, day)]
+        return max(fitting, key=lambda one: (one.since, one.number)).rates if fitting else {}
+
     def _listed(self, provider: str, model: str, tier: str, day: str) -> dict[str, Any]:
+        if _variant(model) == _FREE and (provider in _GATEWAYS or self._ids(provider, model)):
+            return {"input": 0, "output": 0}
         for listed in self._models(provider, model):
             standard = _on(listed["prices"], day) or _named(listed["prices"][0])
             variant = _on([one for one in listed.get("tiers", ()) if one["tier"] == tier], day)
@@ -90,16 +102,19 @@ class PriceBook:
         return {}
 
     def _models(self, provider: str, model: str) -> Iterator[Document]:
-        """Yield the list's entries for a model, the provider's own first."""
+        """Yield the list's entries for a model, the provider's own first.
+
+        A gateway's variants, ``:batch`` or ``:extended``, have prices of their own: only entries that name them hold.
+        """
+        variant = _variant(model) if provider in _GATEWAYS else ""
         places = [self._providers[id_] for id_ in self._ids(provider, model)]
         places += [self._providers[id_] for place in places for id_ in place["fallback"] if id_ in self._providers]
         for name in (model, _dashed(model)):
-            yield from (listed for place in places for listed in place["models"] if _matches(listed["match"], name))
+            found = (listed for place in places for listed in place["models"] if _matches(listed["match"], name))
+            yield from (listed for listed in found if not variant or _ends(listed["match"], variant))
 
     def _ids(self, provider: str, model: str) -> list[str]:
         makers = [id_ for id_, one in self._providers.items() if _matches(one["models_named"], model)][:1]
-        if not provider:
-            return makers
         if provider in _GATEWAYS:
             return [*([provider] if provider in self._providers else []), *makers]
         provider = _PROVIDERS.get(provider, provider)
@@ -157,6 +172,21 @@ def _completed(found: Mapping[str, Any], source: str) -> Price:
 def _dashed(model: str) -> str:
     """Return ``model-20251211`` as ``model-2025-12-11``: both forms are in use."""
     return re.sub(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)", r"-\1-\2-\3", model)
+
+
+def _variant(model: str) -> str:
+    """Return ``:extended`` of ``maker/model:extended``, '' where it is none: ``:0``, ``:3b``, ``ft:...``.
+
+    Neither is ``:beta``, which costs what the model does.
+    """
+    match = re.fullmatch(r"([^:]+)(:(?!beta$)[a-z][a-z-]*)", model)
+    return match[2] if match and match[1] != "ft" and match[1] not in MAKERS else ""
+
+
+def _ends(rule: Document, ending: str) -> bool:
+    """Tell whether any of the texts that *rule* compares with has this ending."""
+    [(_, value)] = rule.items()
+    return any(_ends(one, ending) for one in value) if isinstance(value, list) else value.lower().endswith(ending)
 
 
 def _matches(rule: Document | None, name: str) -> bool:

@@ -5,8 +5,9 @@
       - {model: my-finetune, input: 3, output: 12}
       - {model: claude-*, tier: batch, input: 1.5, output: 7.5}
 
-Numbers are USD per million tokens. Of several entries that fit, the one of the latest day holds, else the last one;
-what it does not name stays as shipped.
+Numbers are USD per million tokens. Of several entries that fit, one for the name as reported goes before one for a
+part of it (`collector.models.names_of`), then the one of the latest day holds, else the last one; what it does not
+name stays as shipped.
 """
 
 from collections.abc import Mapping

@@ -9,6 +9,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from collector.models import model_of
+
 _LONGEST = 256  # characters of a name worth remembering: errors are few, what may be sent as one is not
 
 
@@ -38,8 +40,8 @@ class CallTable(_Row):
     summed: tuple[str, ...]
 
     def plain_model(self, name: str) -> str:
-        """Return what stays of a model's name when vendor, version and date are taken off."""
-        plain = name.strip().lower()
+        """Return what stays of a model's name when any path and what a snapshot is told by are taken off."""
+        plain = model_of(name.rpartition("/")[2] or name)
         for ending in self.model_endings:
             plain = ending.sub("", plain) or plain
         return plain

@@ -29,6 +29,7 @@ def dollars(book: PriceBook, model: str, tokens: Quantities, tier: str = "", day
 def test_the_shipped_list_is_what_its_source_says():
     assert version("genai-prices") in shipped()["source"], "run python -m tests.prices with the day of its release"
     assert prices.PATH.read_text(encoding="utf-8") == prices.text(shipped()["as_of"])
+    assert prices.MAKERS.read_text(encoding="utf-8") == prices.makers_text()
 
 
 MODELS = [
@@ -117,7 +118,61 @@ def test_a_model_named_with_its_own_provider_is_that_model():
     book = PriceBook()
 
     assert book.price("openai", ("openai/gpt-4o",), "", DAY) == book.price("openai", ("gpt-4o",), "", DAY)
-    assert book.price("openai", ("qwen/gpt-4o",), "", DAY) is None
+    assert book.price("openai", ("mine/gpt-4o",), "", DAY) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "listed"),
+    [
+        ("gcp.gemini", "models/gemini-2.5-pro", "google:gemini-2.5-pro"),
+        ("gcp.gen_ai", "models/gemini-flash-latest", "google:gemini-flash-latest"),
+        ("gcp.gemini", "google/gemini-2.5-pro", "google:gemini-2.5-pro"),
+        (
+            "gcp.vertex_ai",
+            "projects/p1/locations/us-central1/publishers/google/models/gemini-2.5-flash",
+            "google:gemini-2.5-flash",
+        ),
+        ("azure.ai.openai", "azure/gpt-4o", "openai:gpt-4o"),
+        ("azure.ai.openai", "azure/gpt-4o-2024-05-13", "openai:gpt-4o-2024-05-13"),
+        ("litellm", "openai/gpt-4o", "openai:gpt-4o"),
+        ("openrouter", "openai/gpt-4o:nitro", "openrouter:openai/gpt-4o"),
+        ("openrouter", "openai/gpt-4o:extended", "openrouter:openai/gpt-4o:extended"),
+        ("openai", " gpt-4o ", "openai:gpt-4o"),
+    ],
+)
+def test_a_name_with_a_path_costs_what_the_model_does(provider, name, listed):
+    theirs, _, model = listed.partition(":")
+    expected = calc_price(Usage(input_tokens=1000, output_tokens=100), model_ref=model, provider_id=theirs).total_price
+
+    assert dollars(PriceBook(), f"{provider}:{name}", Quantities(1000, 0, 0, 0, 100, 0)) == float(expected)
+
+
+@pytest.mark.parametrize("provider", ["openrouter", "litellm", "deepseek", ""])
+@pytest.mark.parametrize("name", ["deepseek/deepseek-chat-v3-0324:free", "deepseek-r1-0528:free", "unheard-of:free"])
+def test_free_variants_cost_nothing(provider, name):
+    assert dollars(PriceBook(), f"{provider}:{name}", Quantities(1000, 10, 10, 5, 100, 10)) == 0
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("openrouter", "deepseek/deepseek-chat-v3-0324:batch"),
+        ("openrouter", "anthropic/claude-opus-4.1:thinking"),
+        ("", "gemini-1.5-pro:unheard-of"),
+        ("vllm", "mine:free"),
+        ("ollama", "llama3.2:3b"),
+    ],
+)
+def test_a_variant_without_a_price_of_its_own_has_none(provider, name):
+    assert PriceBook().price(provider, (name,), "", DAY) is None
+
+
+def test_the_first_name_is_asked_for_in_all_its_forms():
+    book = PriceBook()
+
+    assert book.price("gcp.gemini", ("models/gemini-2.5-pro", "gemini-2.5-flash"), "", DAY) == book.price(
+        "gcp.gemini", ("gemini-2.5-pro",), "", DAY
+    )
 
 
 def test_own_prices_lie_over_the_shipped_ones(tmp_path):
@@ -138,6 +193,29 @@ def test_own_prices_lie_over_the_shipped_ones(tmp_path):
     assert dollars(book, "anything:My-Model", million) == 15
     assert dollars(book, "openai:gpt-4o", million, "batch") == 5.5
     assert dollars(book, "azure:gpt-4o", million) == 12.5
+
+
+def test_own_prices_hold_for_every_name_of_a_model(tmp_path):
+    book = own(
+        tmp_path,
+        """
+        prices:
+          - {model: gemini-2.5-pro, provider: gcp.gemini, input: 7}
+          - {model: my-model-2025-01-01, input: 2}
+          - {model: my-model, input: 1}
+          - {model: claude-sonnet-4, input: 5}
+          - {model: "deepseek/*:free", input: 4}
+        """,
+    )
+    million = Quantities(1_000_000, 0, 0, 0, 0, 0)
+
+    assert dollars(book, "gcp.gemini:models/gemini-2.5-pro", million) == 7
+    assert dollars(book, "gcp.vertex_ai:models/gemini-2.5-pro", million) == 2.5
+    assert dollars(book, "zz:openai/my-model", million) == 1
+    assert dollars(book, "zz:my-model-2025-02-02", million) == 1
+    assert dollars(book, "zz:my-model-2025-01-01", million) == 2
+    assert dollars(book, "aws.bedrock:us.anthropic.claude-sonnet-4-20250514-v1:0", million) == 5
+    assert dollars(book, "openrouter:deepseek/deepseek-chat:free", million) == 4
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ def calls() -> Sequence[dict]:
             ("openai", "gpt-4o-mini"),
             ("anthropic", "claude-sonnet-4-5"),
             ("openai", "unheard-of"),
+            ("gcp.gemini", "models/gemini-2.5-pro"),
+            ("openrouter", "deepseek/deepseek-chat:free"),
         )
         for tiers in TIERS
     ]
@@ -90,6 +92,7 @@ def test_other_prices_are_as_if_they_had_held_from_the_start(
         prices:
           - {model: gpt-4o-mini, input: 4, output: 8}
           - {model: unheard-of, input: 1, output: 2}
+          - {model: gemini-2.5-pro, provider: gcp.gemini, input: 3}
         """,
     )
     wanted = load(make_exporter, store, (file,))
@@ -146,7 +149,7 @@ service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [clickhouse]}}}}
     assert "nothing was stored" in told.output
     assert lines[1][:3] == ["provider", "model", "calls"]
     assert lines[2][:3] == ["openai", "gpt-4o-mini", "25"]
-    assert lines[-1][:2] == ["all", "75"]
+    assert lines[-1][:2] == ["all", "125"]
 
 
 @pytest.mark.parametrize(("file", "told"), [("none.yaml", "cannot be read"), ("bad.yaml", "prices.0.inptu")])
