@@ -109,7 +109,7 @@ def test_what_are_no_messages_is_no_reason_to_fail(text):
         ("gpt-3.5-turbo-0125", "gpt-3.5-turbo"),
         ("mistral-small-latest", "mistral-small"),
         ("ft:gpt-4o-2024-08-06:acme::x", "ft:gpt-4o-2024-08-06:acme::x"),
-        ("Qwen/Qwen2.5-7B-Instruct", "qwen/qwen2.5-7b-instruct"),
+        ("Qwen/Qwen2.5-7B-Instruct", "qwen2.5-7b-instruct"),
     ],
 )
 def test_one_name_for_each_model(name, model):
