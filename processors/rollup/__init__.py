@@ -144,8 +144,8 @@ class RollupProcessor(Processor):
         calls = calls_of(batch, call_table())
         facts = links_of(batch) if calls is None else facts_of(batch, calls, batch.memo(places_of))
         now = self.host.clock()
-        verdict = self._once.learn(facts, now)
         self.host.memory.undo(self._once.undo)
+        verdict = self._once.learn(facts, now)
         self._remember(verdict, now)
         others = () if calls is None else self._others(batch, calls)
         return [self._told(batch, calls, verdict), *self._rollups(batch, calls, verdict), *others]

@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from processors.rollup.once.blocks import CHANGING, ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE
 from processors.rollup.once.facts import CLASS, KEY, RESPONSE, TRACE, VIEW, Facts, Hashes
-from processors.rollup.once.ledger import Ledger, Table, forget_members
+from processors.rollup.once.ledger import Ledger
 from processors.rollup.once.notes import Note, State
 from processors.rollup.once.overlaps import Rivals
 from processors.rollup.once.resolution import MOST_SHARING, Change, Counted, Resolution
+from processors.rollup.once.tables import Groups
 from processors.rollup.once.trees import Trees
 
 __all__ = ["Change", "Limits", "Once", "Verdict"]
@@ -55,7 +56,7 @@ class Once:
         self._trees = Trees(self._ledger)
         self._rivals = Rivals(self._ledger)
         self._resolution = Resolution(self._ledger)
-        self._views: Table[tuple[int, int], tuple[int, ...]] = self._ledger.table()
+        self._views: Groups[tuple[int, int]] = self._ledger.groups()
 
     def __len__(self) -> int:
         """Return how many calls are remembered."""
@@ -68,8 +69,8 @@ class Once:
 
     def learn(self, facts: Facts, now: float) -> Verdict:
         """Take in the calls and links of a batch that came at the time *now*."""
-        self._expire(now)
         self._ledger.begin()
+        self._expire(now)
         told = facts.matrix.shape[1]
         kept = self._claimed(facts.matrix[KEY])
         if len(kept) < told:
@@ -124,7 +125,7 @@ class Once:
         callers = self._resolution.callers
         for key in [key for key, row in callers.items() if row < gone.stop]:
             del callers[key]
-        forget_members(self._views, list(self._views), range(gone.stop))
+        self._views.forget(list(self._views), range(gone.stop))
         if not self._views:
             callers.clear()
 
@@ -180,11 +181,11 @@ class Once:
                     callers.put((trace, kind & 1), row)
         touched = {row for row, _, _ in views}
         for row, trace, kind in views:
-            self._views.put((trace, kind & 1), (*self._views.get((trace, kind & 1), ()), row))
-        for row, trace, kind in zip(rows, traces, kinds, strict=True):
-            if not kind & VIEW:
-                callers.put((trace, kind & 1), row)
-                touched.update(self._views.get((trace, kind & 1), ()))
+            self._views.add((trace, kind & 1), row)
+        new = {(trace, kind & 1): row for row, trace, kind in zip(rows, traces, kinds, strict=True) if not kind & VIEW}
+        for caller, row in new.items():
+            callers.put(caller, row)
+            touched.update(self._views.of(caller))
         return touched
 
     def _default(self, rows: range) -> npt.NDArray[np.int64]:

@@ -8,8 +8,8 @@
 Whatever changes in a batch goes through `Index`, `Table` and `Ledger.write`, so that `rollback` restores all of it.
 """
 
-from collections.abc import Container, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,33 +18,10 @@ from processors.rollup.once.blocks import STATE, WAITS, Block
 from processors.rollup.once.facts import RESPONSE, Fact, Facts
 from processors.rollup.once.index import Index
 from processors.rollup.once.links import Links
+from processors.rollup.once.tables import Groups, Table
 
 _BITS = 12
 _SIZE = 1 << _BITS
-_NONE = object()
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Table(dict[K, V]):
-    """Is a dictionary whose changes can be taken back."""
-
-    __slots__ = ("_log",)
-
-    def __init__(self, log: list[Any]) -> None:
-        super().__init__()
-        self._log = log
-
-    def put(self, key: K, value: V) -> None:
-        """Set one value."""
-        self._log.append((self, key, self.get(key, _NONE)))
-        self[key] = value
-
-    def drop(self, key: K) -> None:
-        """Remove one value, if it is there."""
-        if key in self:
-            self._log.append((self, key, self.pop(key)))
 
 
 class Ledger:
@@ -58,12 +35,16 @@ class Ledger:
         self.calls = Index(self._log)
         self.links = Links(self._log)
         self._responses = Index(self._log)
-        self._shared: Table[int, tuple[int, ...]] = Table(self._log)
-        self.waiting: Table[int, tuple[int, ...]] = Table(self._log)
+        self._shared: Groups[int] = Groups(self._log)
+        self.waiting: Groups[int] = Groups(self._log)
 
     def table(self) -> Table[Any, Any]:
         """Return a new table whose changes are taken back with all others."""
         return Table(self._log)
+
+    def groups(self) -> Groups[Any]:
+        """Return new groups of rows whose changes are taken back with all others."""
+        return Groups(self._log)
 
     def begin(self) -> None:
         """Make all changes up to now lasting."""
@@ -77,12 +58,6 @@ class Ledger:
         for entry in reversed(self._log):
             if callable(entry):
                 entry()
-            elif isinstance(entry[0], dict):
-                table, key, old = entry
-                if old is _NONE:
-                    table.pop(key, None)
-                else:
-                    table[key] = old
             else:
                 self._take_back(*entry)
         self._log.clear()
@@ -145,17 +120,18 @@ class Ledger:
             return touched
         taken = np.isin(responses, responses[later])
         for response, row, owner in zip(*(line[taken].tolist() for line in (responses, rows, owners)), strict=True):
-            others = self._shared.get(response, (owner,) if owner < rows[0] else ())
-            if len(others) <= most:
-                self._shared.put(response, (*others, row))
+            if owner < rows[0] and response not in self._shared:
+                self._shared.add(response, owner)
+            if self._shared.size(response) <= most:
+                self._shared.add(response, row)
                 self._responses.move(response, row)
-                touched.update((row, *others) if others else ())
+                touched.update(self._shared.of(response) if self._shared.size(response) > 1 else ())
         return touched
 
     def sharing(self, response: int) -> tuple[int, ...]:
         """Return the rows that have this response."""
         row = self._responses.get(response)
-        return () if row is None else self._shared.get(response, (row,))
+        return () if row is None else tuple(self._shared.of(response)) or (row,)
 
     def fill_states(self, first: int, states: npt.NDArray[np.int64]) -> None:
         """Write what the newest calls, from row *first* on, count for."""
@@ -184,26 +160,11 @@ class Ledger:
         rows = range(max(self.first, base), min(self.next, base + _SIZE))
         part, block = slice(rows.start - base, rows.stop - base), self._blocks[number]
         if self._shared:
-            forget_members(self._shared, block.line(RESPONSE, part).tolist(), range(rows.stop))
+            self._shared.forget(block.line(RESPONSE, part).tolist(), range(rows.stop))
         if self.waiting:
-            forget_members(self.waiting, block.line(WAITS, part).tolist(), range(rows.stop))
+            self.waiting.forget(block.line(WAITS, part).tolist(), range(rows.stop))
         self.calls.forget(rows.stop)
         self._responses.forget(rows.stop)
         self.first = rows.stop
         if rows.stop == base + _SIZE:
             del self._blocks[number]
-
-
-def forget_rows(tables: Iterable[dict[int, Any]], rows: range) -> None:
-    """Forget what *tables* hold under *rows*."""
-    for table in tables:
-        for row in table.keys() & rows:
-            del table[row]
-
-
-def forget_members(table: dict[K, tuple[int, ...]], keys: Iterable[K], gone: Container[int]) -> None:
-    """Forget who is *gone* among those that *table* holds under *keys*, and the keys under which nobody is left."""
-    for key in keys:
-        kept = tuple(member for member in table.pop(key, ()) if member not in gone)
-        if kept:
-            table[key] = kept

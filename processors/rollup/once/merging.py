@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from processors.rollup.once.facts import EMBEDDINGS, PART, VIEW, Fact, Texts, Tokens, form_of
 
+_CACHED = slice(2, 4)  # of the tokens: those read from a cache and those written to it
+_OF_INPUT = (0, 2, 3, 4, 6)  # of the tokens: the input, what is part of it, and the cost that follows from them
 _TOUCHING = 10**9  # nanoseconds between reports of one response
 _SLACK = 20 * 10**6  # nanoseconds by which what is inside may stick out
 FARTHEST = 300 * 10**6  # nanoseconds between starts and ends of what is one call, taken together
@@ -100,17 +102,22 @@ def clusters_of(reports: Iterable[Report]) -> list[list[Report]]:
     """
     every = list(reports)
     clusters: list[list[Report]] = []
+    naming: dict[int, set[int]] = {}
     answered = [report for report in every if report.responses]
     for report in sorted(answered, key=lambda report: (report.fact.kind & VIEW, report.fact.start, report.fact.key)):
         near = [
-            (_apart(report, cluster[0]), number)
-            for number, cluster in enumerate(clusters)
-            if all(_same_response(report, other) for other in cluster)
+            (_apart(report, clusters[number][0]), number)
+            for number in set().union(*(naming.get(id, ()) for id in report.responses))
+            if all(_same_response(report, other) for other in clusters[number])
         ]
         if near:
-            clusters[min(near)[1]].append(report)
+            number = min(near)[1]
+            clusters[number].append(report)
         else:
+            number = len(clusters)
             clusters.append([report])
+        for id in report.responses:
+            naming.setdefault(id, set()).add(number)
     return [*clusters, *([report] for report in every if not report.responses)]
 
 
@@ -124,8 +131,8 @@ def distance_of(one: Report, other: Report) -> int | None:
         return None
     if not _same_model(a, b) or not (_inside(a, b) or _inside(b, a)):
         return None
-    known = a.tokens[0] >= 0 and b.tokens[0] >= 0
-    if (known and a.tokens[0] != b.tokens[0]) or _differ(one.responses, other.responses):
+    known = min(input_of(a), input_of(b)) >= 0
+    if (known and input_of(a) != input_of(b)) or _differ(one.responses, other.responses):
         return None
     contrary = (a.error >= 0 and other.succeeded) or (b.error >= 0 and one.succeeded)
     return None if contrary else distance
@@ -163,22 +170,39 @@ def _report(fact: Fact, facts: Sequence[Fact]) -> Report:
     )
 
 
+def input_of(fact: Fact) -> int:
+    """Return the length of the input, -1 where it is unknown: no call is without, so who says 0 does not know."""
+    return fact.tokens[0] or -1
+
+
 def _filled(first: Fact, others: Sequence[Fact]) -> Fact:
     """Return *first* with what it does not say taken from *others*, in their order."""
     if not others:
         return first
     facts = (first, *others)
-    tokens = zip(*(fact.tokens for fact in facts), strict=True)
     texts = zip(*(fact.texts for fact in facts), strict=True)
     return first._replace(
         requested=next((fact.requested for fact in facts if fact.requested), 0),
         answered=next((fact.answered for fact in facts if fact.answered), 0),
-        tokens=tuple(next((count for count in told if count >= 0), -1) for told in tokens),
+        tokens=_tokens_of(facts),
         first_chunk=next((fact.first_chunk for fact in facts if fact.first_chunk >= 0), -1.0),
         error=next((fact.error for fact in facts if fact.error >= 0), -1),
         finished=any(fact.finished for fact in facts),
         texts=tuple(next(filter(None, told), "") for told in texts),
     )
+
+
+def _tokens_of(facts: Sequence[Fact]) -> Tokens:
+    """Return what the first who knows says of each number; of the input, the first who counts cached tokens into it."""
+    told = [
+        next((count for count in counts if count >= 0), -1) for counts in zip(*(f.tokens for f in facts), strict=True)
+    ]
+    told[0] = next((known for fact in facts if (known := input_of(fact)) >= 0), told[0])
+    whole = next((fact.tokens for fact in facts if max(fact.tokens[_CACHED]) > 0), ())
+    if whole and whole[0] - sum(max(count, 0) for count in whole[_CACHED]) == told[0]:
+        for place in _OF_INPUT:
+            told[place] = whole[place] if whole[place] >= 0 else told[place]
+    return tuple(told)
 
 
 def _precedence(report: Report) -> tuple[int, bool, int, int]:

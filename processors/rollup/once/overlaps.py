@@ -1,10 +1,12 @@
 """Calls that two libraries of one process report at the same time: found by model and time, paired by nearness.
 
 Only libraries that may tell of the same calls are compared: two scopes of one process that name one model, where
-outcomes agree and ids of responses, if both have them, are of different forms.
+outcomes agree and ids of responses, if both have them, are of different forms. Of their calls only those are that begin
+and end about together and read as many tokens, as far as they say. Where more have all this in common than anybody
+could tell apart, nothing is compared.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -28,18 +30,22 @@ from processors.rollup.once.facts import (
     form_of,
     mixed,
 )
-from processors.rollup.once.ledger import Ledger, Table, forget_members
-from processors.rollup.once.merging import FARTHEST, Report, distance_of
+from processors.rollup.once.ledger import Ledger
+from processors.rollup.once.merging import FARTHEST, Report, distance_of, input_of
 from processors.rollup.once.pairs import Edge, Pairs, edge
+from processors.rollup.once.tables import Groups, Table
 
 _LINES = (PROCESS, CLASS, REQUESTED, ANSWERED, SCOPE, ERROR, FINISHED, OUTPUT, RESPONSE)
 _UNKNOWN, _SUCCEEDED, _FAILED = range(3)
 _SLOT_BITS = 29  # half a second of nanoseconds: about as far as starts and ends of what is one call may lie apart
 
-_NO_MODEL, _ANY_MODEL = 0, -1
+_MOST_GROUPS = 1024  # that are compared in one process
+_MOST_AROUND = 256  # calls of one model with as many tokens that begin and end within half a second
+
+_NONE, _ANY = 0, -1
+"""Stand for a model that is not named, and for whichever is."""
 
 _Topic = tuple[int, int, int]
-_Slot = tuple[int, int, int, int, int]
 
 
 class _Group(NamedTuple):
@@ -47,10 +53,10 @@ class _Group(NamedTuple):
 
     since: int
     topics: tuple[_Topic, ...]
+    around: tuple[_Topic, ...]
     scope: int
     form: int
     outcome: int
-    nameless: bool
 
     def may_mean(self, other: "_Group") -> bool:
         """Tell whether calls of both may be the same: outcomes do not contradict, and one has no id of that form."""
@@ -65,7 +71,7 @@ class Rivals:
         self._ledger = ledger
         self._groups: Table[int, _Group] = ledger.table()
         self._newest: Table[int, int] = ledger.table()
-        self._members: Table[_Topic, tuple[int, ...]] = ledger.table()
+        self._members: Groups[_Topic] = ledger.groups()
         self._rivals: Table[int, bool] = ledger.table()
 
     def learn(self, facts: Facts, rows: range) -> set[int]:
@@ -96,30 +102,34 @@ class Rivals:
         for group in [group for group, row in self._newest.items() if row < first]:
             self._rivals.pop(group, None)
             self._newest.pop(group)
-            forget_members(self._members, self._groups.pop(group).topics, (group,))
+            self._members.forget(self._groups.pop(group).topics, (group,))
 
     def _introduce(self, group: int, row: int) -> set[int]:
         """Remember the *group* of the call in *row*, and return all that it makes rivals of."""
         mine = self._group(self._ledger.fact(row))
         awoken = set()
+        for topic in mine.around:
+            if self._members.size(topic) > _MOST_GROUPS:
+                continue
+            for other in self._members.of(topic):
+                if mine.may_mean(self._groups[other]):
+                    awoken.add(other)
+        if awoken:
+            awoken.add(group)
         for topic in mine.topics:
-            for other in self._members.get(topic, ()):
-                theirs = self._groups[other]
-                named = topic[2] != _ANY_MODEL or mine.nameless or theirs.nameless
-                if named and mine.may_mean(theirs):
-                    awoken |= {group, other} - self._rivals.keys()
-            self._members.put(topic, (*self._members.get(topic, ()), group))
+            self._members.add(topic, group)
         self._groups.put(group, mine)
+        awoken = {each for each in awoken if each not in self._rivals}
         for each in awoken:
             self._rivals.put(each, value=True)
         return awoken
 
     def _group(self, fact: Fact) -> _Group:
-        models = () if fact.kind & VIEW else (*sorted(fact.models), _ANY_MODEL)
-        topics = tuple((fact.process, fact.kind & EMBEDDINGS, model) for model in models)
+        told, around = ((), ()) if fact.kind & VIEW else (_places(fact.models), _sought(fact.models))
+        topics, others = ([(fact.process, fact.kind & EMBEDDINGS, model) for model in each] for each in (told, around))
         sign = fact.finished or fact.tokens[1] >= 0
         outcome = _FAILED if fact.error >= 0 else _SUCCEEDED if sign else _UNKNOWN
-        return _Group(fact.row, topics, fact.scope, form_of(fact.response), outcome, not fact.models)
+        return _Group(fact.row, tuple(topics), tuple(others), fact.scope, form_of(fact.response), outcome)
 
 
 class Overlaps:
@@ -127,7 +137,7 @@ class Overlaps:
 
     def __init__(self, ledger: Ledger) -> None:
         self._reports: Table[int, Report] = ledger.table()
-        self._slots: Table[_Slot, tuple[int, ...]] = ledger.table()
+        self._slots: Groups[int] = ledger.groups()
         self._pairs = Pairs(ledger.table(), self._edges)
 
     def replace(self, anchor: int, report: Report | None) -> None:
@@ -139,12 +149,11 @@ class Overlaps:
             self._pairs.remove(anchor)
             self._reports.drop(anchor)
             for slot in _slots_of(old):
-                kept = tuple(other for other in self._slots[slot] if other != anchor)
-                self._slots.put(slot, kept) if kept else self._slots.drop(slot)
+                self._slots.discard(slot, anchor)
         if report is not None:
             self._reports.put(anchor, report)
             for slot in _slots_of(report):
-                self._slots.put(slot, (*self._slots.get(slot, ()), anchor))
+                self._slots.add(slot, anchor)
             self._pairs.add(anchor)
 
     def settle(self) -> set[int]:
@@ -165,23 +174,24 @@ class Overlaps:
     def forget(self, rows: range) -> None:
         """Forget what stands under *rows*; their mates stay paired."""
         for anchor in self._reports.keys() & rows:
-            forget_members(self._slots, _slots_of(self._reports.pop(anchor)), (anchor,))
+            self._slots.forget(_slots_of(self._reports.pop(anchor)), (anchor,))
             self._pairs.forget(anchor)
 
     def _edges(self, anchor: int) -> Iterator[Edge]:
         mine = self._reports.get(anchor)
         if mine is None:
             return
-        seen = {anchor}
-        for slot in _around(mine):
-            for other in self._slots.get(slot, ()):
-                if other in seen:
-                    continue
-                seen.add(other)
-                theirs = self._reports[other]
-                distance = distance_of(mine, theirs)
-                if distance is not None:
-                    yield edge(distance, (mine.fact.key, theirs.fact.key), other)
+        near = {
+            other
+            for slot in _slots_around(mine)
+            if self._slots.size(slot) <= _MOST_AROUND
+            for other in self._slots.of(slot)
+        }
+        for other in near - {anchor}:
+            theirs = self._reports[other]
+            distance = distance_of(mine, theirs)
+            if distance is not None:
+                yield edge(distance, (mine.fact.key, theirs.fact.key), other)
 
 
 def _groups_of(lines: Iterable[Hashes]) -> Hashes:
@@ -196,23 +206,40 @@ def _outcomes(error: Hashes, finished: Hashes, output: Hashes) -> Hashes:
     return np.where(error >= 0, _FAILED, told)
 
 
-def _slots_of(report: Report) -> list[_Slot]:
-    """Return where *report* is found: by its models and under any model, or as one without."""
-    models = report.fact.models
-    return _slots(report, (*sorted(models), _ANY_MODEL) if models else (_NO_MODEL,), 0)
+def _places(told: Iterable[int]) -> tuple[int, ...]:
+    """Return under what something stands that goes by what is *told* of it: that, and whichever; or as one untold."""
+    known = sorted(told)
+    return (*known, _ANY) if known else (_NONE,)
 
 
-def _around(report: Report) -> list[_Slot]:
-    """Return where *report* finds others: a report without a model may mean any."""
-    models = report.fact.models
-    return _slots(report, (*sorted(models), _NO_MODEL) if models else (_NO_MODEL, _ANY_MODEL), FARTHEST)
+def _sought(told: Iterable[int]) -> tuple[int, ...]:
+    """Return under what stands what may be the same: that, and those untold; who tells nothing may mean any."""
+    known = sorted(told)
+    return (*known, _NONE) if known else (_NONE, _ANY)
 
 
-def _slots(report: Report, models: Iterable[int], reach: int) -> list[_Slot]:
+def _slots_of(report: Report) -> list[int]:
+    """Return where *report* is found: by its models, by its tokens, and by when it began and ended."""
+    return _slots(report, _places, 0)
+
+
+def _slots_around(report: Report) -> list[int]:
+    """Return where *report* finds others."""
+    return _slots(report, _sought, FARTHEST)
+
+
+def _slots(report: Report, ways: Callable[[Iterable[int]], tuple[int, ...]], reach: int) -> list[int]:
     fact = report.fact
-    process, kind = fact.process, fact.kind & EMBEDDINGS
+    models, tokens = ways(fact.models), ways((known,) if (known := input_of(fact)) >= 0 else ())
     starts, ends = _numbers(fact.start, reach), _numbers(fact.end, reach)
-    return [(process, model, kind, start, end) for model in models for start in starts for end in ends]
+    common = (fact.process, fact.kind & EMBEDDINGS)
+    return [
+        hash((common, model, count, start, end))
+        for model in models
+        for count in tokens
+        for start in starts
+        for end in ends
+    ]
 
 
 def _numbers(moment: int, reach: int) -> range:

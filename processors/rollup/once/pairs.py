@@ -4,14 +4,17 @@
     b ──1── x          so it is stable: no two would rather have each other than what they have
     b ──2── y
 
-As every two agree on how near they are, there is one such pairing, whatever the order of arrival: who comes takes the
-nearest that would rather have it, and who is left so looks again.
+As every two agree on how near they are, there is one such pairing, whatever the order of arrival: those who come take
+the nearest that would rather have them, the nearest of all first, and who is left so looks again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from processors.rollup.once.ledger import Table
+from processors.rollup.once.tables import Table
+
+_AT_ONCE = 1024
+"""So many look at the same time: more would hold too many edges, fewer would take what others leave them."""
 
 
 class Edge(NamedTuple):
@@ -55,7 +58,7 @@ class Pairs:
     def settle(self) -> set[int]:
         """Pair anew whatever the changes touch, and return all whose mate was or is another."""
         while self._free:
-            self._seek(self._free.pop())
+            self._seek([self._free.pop() for _ in range(min(len(self._free), _AT_ONCE))])
         changed, self._changed = self._changed, set()
         return changed
 
@@ -63,23 +66,19 @@ class Pairs:
         """Forget *one*; what it is paired with stays so."""
         self._mates.pop(one, None)
 
-    def _seek(self, one: int) -> None:
-        """Pair *one* with the nearest that would rather have it, if that is nearer than what it has."""
-        mine = self._mates.get(one)
-        for found in sorted(self._edges(one)):
-            if mine and mine.weight <= found.weight:
-                return
-            theirs = self._mates.get(found.other)
-            if theirs and theirs.weight <= found.weight:
+    def _seek(self, some: Sequence[int]) -> None:
+        """Pair each of *some* with the nearest that would rather have it, if that is nearer than what it has."""
+        edges = [(found.weight, each, found.other) for each in some for found in self._edges(each)]
+        for weight, one, other in sorted(edges):
+            had = {each: mine.other for each in (one, other) if (mine := self._mates.get(each))}
+            if any(self._mates[each].weight <= weight for each in had):
                 continue
-            for each, left in ((one, mine), (found.other, theirs)):
-                if left:
-                    self._part(each, left.other)
-                    self._free.add(left.other)
-            self._mates.put(one, found)
-            self._mates.put(found.other, Edge(found.weight, one))
-            self._changed |= {one, found.other}
-            return
+            for each, left in had.items():
+                self._part(each, left)
+                self._free.add(left)
+            self._mates.put(one, Edge(weight, other))
+            self._mates.put(other, Edge(weight, one))
+            self._changed |= {one, other}
 
     def _part(self, one: int, other: int) -> None:
         self._mates.drop(one)

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from processors.rollup.once.blocks import ABOVE, ITSELF, LEAF_SUM, LEAVES, MERGED, NEW, NOTHING, STATE
 from processors.rollup.once.facts import CLASS, PART, TRACE, VIEW
-from processors.rollup.once.ledger import Ledger, Table, forget_rows
+from processors.rollup.once.ledger import Ledger
 from processors.rollup.once.merging import Record, Report, clusters_of, joined, record_of, report_of
 from processors.rollup.once.overlaps import Overlaps
 from processors.rollup.once.streams import Streams
+from processors.rollup.once.tables import Table, forget_rows
 
 MOST_SHARING = 64  # calls with one response id: an id that more have says nothing
 

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from processors.rollup.once.facts import CLASS, PART, SCOPE, Fact, Facts
-from processors.rollup.once.ledger import Ledger, Table, forget_members, forget_rows
+from processors.rollup.once.ledger import Ledger
 from processors.rollup.once.merging import gap_of, is_half
 from processors.rollup.once.pairs import Edge, Pairs, edge
+from processors.rollup.once.tables import Groups, Table, forget_rows
 
-_SLOT_BITS = 33  # eight seconds of nanoseconds: more than may lie between a request's end and where its part begins
-_TIME, _FAMILY = range(2)
-
-_Group = tuple[int, int, int, int]
+_NEAR_BITS = 25  # 34 milliseconds of nanoseconds: more than may lie between a request's end and where its part begins
+_FAR_BITS = 33  # eight seconds of nanoseconds: the same where both name the same prompt
+_MOST_AROUND = 256  # requests and parts of one library in such a time: more are not told apart
+_FAMILY, _TIME, _PROMPT = range(3)
 
 
 class Streams:
@@ -21,7 +22,7 @@ class Streams:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._facts: Table[int, Fact] = ledger.table()
-        self._groups: Table[_Group, tuple[int, ...]] = ledger.table()
+        self._groups: Groups[int] = ledger.groups()
         self._mates: Table[int, Edge] = ledger.table()
         self._scopes: Table[int, bool] = ledger.table()
         self._pairs = Pairs(self._mates, self._edges)
@@ -46,7 +47,7 @@ class Streams:
     def forget(self, rows: range) -> None:
         """Forget *rows*; what they belonged to stays as it is."""
         for row in self._facts.keys() & rows:
-            forget_members(self._groups, _groups_of(self._facts[row]), rows)
+            self._groups.forget(_groups_of(self._facts[row]), rows)
         forget_rows((self._facts, self._mates), rows)
 
     def _admit(self, rows: list[int]) -> None:
@@ -55,14 +56,19 @@ class Streams:
             if fact.kind == PART or is_half(fact):
                 self._facts.put(row, fact)
                 for group in _groups_of(fact):
-                    self._groups.put(group, (*self._groups.get(group, ()), row))
+                    self._groups.add(group, row)
                 self._pairs.add(row)
 
     def _edges(self, row: int) -> Iterator[Edge]:
         mine = self._facts.get(row)
         if mine is None:
             return
-        near = {other for group in _around(mine) for other in self._groups.get(group, ())}
+        near = {
+            other
+            for group in _groups_of(mine, 1)
+            if self._groups.size(group) <= _MOST_AROUND
+            for other in self._groups.of(group)
+        }
         for other in near:
             theirs = self._facts[other]
             if (mine.kind == PART) == (theirs.kind == PART):
@@ -72,14 +78,20 @@ class Streams:
                 yield edge(gap, (mine.key, theirs.key), other)
 
 
-def _groups_of(fact: Fact) -> tuple[_Group, _Group]:
-    """Return what a request and its part have in common: about when the one ended, and who is whose child."""
+def _groups_of(fact: Fact, reach: int = 0) -> list[int]:
+    """Return what a request and its part have in common: who is whose child, and about when the one ended.
+
+    *reach* is how many groups before and after, as to time, are named too.
+    """
     is_part = fact.kind == PART
     since = fact.start - max(fact.told, 0) if is_part else fact.end
-    family = fact.parent if is_part else fact.key
-    return (fact.process, fact.scope, _TIME, since >> _SLOT_BITS), (fact.process, fact.scope, _FAMILY, family)
+    times = [(_FAMILY, fact.parent if is_part else fact.key, 0)]
+    if fact.told >= 0 or not is_part:
+        times += [(_TIME, 0, slot) for slot in _slots(since >> _NEAR_BITS, reach)]
+    if fact.prompt:
+        times += [(_PROMPT, fact.prompt, slot) for slot in _slots(since >> _FAR_BITS, reach)]
+    return [hash((fact.process, fact.scope, *each)) for each in times]
 
 
-def _around(fact: Fact) -> tuple[_Group, ...]:
-    (process, scope, _, slot), family = _groups_of(fact)
-    return *((process, scope, _TIME, near) for near in (slot - 1, slot, slot + 1)), family
+def _slots(slot: int, reach: int) -> range:
+    return range(slot - reach, slot + reach + 1)

@@ -68,7 +68,7 @@ class Trees:
     def _wake(self, keys: Hashes) -> None:
         """Let the rows go on that wait for one of *keys*."""
         ledger = self._ledger
-        told = [(row, key) for key in keys.tolist() for row in ledger.waiting.get(key, ())]
+        told = [(row, key) for key in keys.tolist() for row in ledger.waiting.of(key)]
         for key in {key for _, key in told}:
             ledger.waiting.drop(key)
         if told:
@@ -106,7 +106,7 @@ class Trees:
         ledger = self._ledger
         for row, key in waits:
             if key not in self._roots:
-                ledger.waiting.put(key, (*ledger.waiting.get(key, ()), row))
+                ledger.waiting.add(key, row)
                 ledger.write(WAITS, row, key)
 
     def _attach(self, row: int, above: int) -> None:

@@ -140,3 +140,25 @@ def test_a_stream_lasts_until_its_rest_was_told():
     record = record_of(report_of(fact(1), (), [part]))
 
     assert (record.duration, record.tokens) == (150 * MS, usage(7, 3))
+
+
+def test_an_input_of_nothing_is_unknown():
+    silent, known = alone(1, tokens=usage(0, 5)), alone(2, tokens=usage(2000, 5))
+
+    assert distance_of(silent, known) == 0
+    assert joined([silent, known]).fact.tokens == usage(2000, 5)
+    assert record_of(silent).tokens == usage(0, 5)
+
+
+@pytest.mark.parametrize(
+    ("inner", "whole"),
+    [
+        ((500, 9), (3200, 9, 2700, -1, -1, -1, 80)),  # the inner one leaves cached tokens out
+        ((3000, 9), (3000, 9, 2700, -1, -1, -1, 80)),
+        ((500, 9, 100, -1, -1, -1, 30), (500, 9, 100, -1, -1, -1, 30)),
+    ],
+)
+def test_the_input_goes_with_the_cached_tokens_that_are_part_of_it(inner, whole):
+    outer = fact(2, tokens=(3200, 8, 2700, -1, -1, -1, 80), duration=900 * MS)
+
+    assert report_of(fact(1, tokens=usage(*inner)), [outer], ()).fact.tokens == whole
