@@ -172,3 +172,9 @@ class Exporter(Component):
 
 class Extension(Component):
     """Runs beside the pipelines and touches no telemetry."""
+
+    def ready(self) -> None:
+        """Hear that every receiver takes requests now."""
+
+    def not_ready(self) -> None:
+        """Hear that the receivers are about to stop, before the first of them does."""

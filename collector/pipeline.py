@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from collector.batch import Batch, Signal
+from collector.batch import UNITS, Batch, Signal
 from collector.component import Consume, Processor
 from collector.memory import Notebook
 from collector.outlet import Outlet
@@ -70,12 +70,19 @@ class Pipeline:
         batches = [mine]
         for processor in self.processors:
             batches = [result for one in batches for result in processor.process(one)]
-        kept = False
+        kept = new = False
         for outlet in self.outlets:
             last = outlet is self.outlets[-1]
             notes = [note for notebook in self.notebooks for note in notebook.open] if last else []
             kept = outlet.put(batches, mine.requests, notes)
+            new = new or kept
+        self._count_repeated(mine.signal, 0 if new else sum(one.rows for one in batches if one.signal is mine.signal))
         return kept
+
+    def _count_repeated(self, signal: Signal, rows: int) -> None:
+        """Count items that every outlet had taken before, so that nothing was stored of them."""
+        metrics = self.outlets[-1].exporter.host.metrics
+        metrics.count(f"genai_collector_repeated_{UNITS[signal]}", rows, pipeline=self.id)
 
 
 def remembering_last(outlets: Sequence[Outlet]) -> list[Outlet]:

@@ -1,7 +1,7 @@
 """The running collector: everything a configuration names, started back to front and stopped front to back.
 
-start   extensions, exporters, receivers     (nothing is received before it can be kept)
-stop    receivers, exporters, extensions     (nothing is closed before it is drained)
+start   extensions, exporters, receivers, then extensions hear: ready     (nothing is received before it can be kept)
+stop    extensions hear: not ready, then receivers, exporters, extensions     (nothing is closed before it is drained)
 """
 
 import signal
@@ -124,6 +124,8 @@ class Service:
             self._start("processor", processor.host.id, processor.start, processor.stop)
         for id_, receiver in self.receivers.items():
             self._start("receiver", id_, receiver.start, receiver.stop)
+        for id_, extension in self.extensions.items():
+            self._start("extension", id_, extension.ready, extension.not_ready)
 
     def _start(self, kind: str, id_: str, start: Callable[[], None], stop: Callable[[], None]) -> None:
         self._stops.append(stop)

@@ -171,3 +171,21 @@ def test_notes_go_where_they_last_and_rollups_are_wanted(tmp_path):
     assert remembering_last([plain, whole])[-1] is whole
     assert remembering_last([plain, memory])[-1] is plain
     assert remembering_last([direct]) == [direct]
+
+
+def test_only_what_every_outlet_had_taken_before_is_counted_as_repeated(tmp_path):
+    first, second = Outbox(keeper(tmp_path, "first")), Outbox(keeper(tmp_path, "second"))
+    pipeline = Pipeline("traces", [], [first, second])
+    repeated = []
+    first.start()
+    with pytest.raises(Retryable, match="second is not running"):
+        pipeline.consume(spans("a", "b"))
+    second.start()
+    for _ in range(2):
+        pipeline.consume(spans("a", "b"))
+        repeated.append(second.host.metrics.value("genai_collector_repeated_spans", pipeline="traces"))
+    for outlet in (first, second):
+        outlet.stop(10)
+
+    assert repeated == [0, 2]
+    assert first.exporter.names == second.exporter.names == ["a", "b"]

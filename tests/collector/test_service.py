@@ -16,6 +16,7 @@ from collector.component import (
     ComponentConfig,
     Exporter,
     ExporterConfig,
+    Extension,
     Host,
     Processor,
     Receiver,
@@ -78,6 +79,14 @@ class Out(Noted, Exporter):
         self.sent.append((self.host.id, batch))
 
 
+class Beside(Noted, Extension):
+    def ready(self) -> None:
+        self.events.append(f"ready {self.host.id}")
+
+    def not_ready(self) -> None:
+        self.events.append(f"not ready {self.host.id}")
+
+
 class Broken(Out):
     def start(self) -> None:
         raise OSError("the port is taken")
@@ -130,6 +139,28 @@ def test_receivers_start_last_and_stop_first():
     service.stop()
 
     assert Noted.events == ["start out", "start shout", "start in", "stop in", "stop shout", "stop out"]
+
+
+def test_extensions_hear_when_receivers_take_requests_and_before_they_stop():
+    plain = configuration({"traces": ([], ["out"])})
+    beside = {"beside": spec("beside", "extension", Beside)}
+    service = Service(replace(plain, extensions=beside, service_extensions=("beside",)))
+    service.start()
+    service.stop()
+
+    assert Noted.events == [
+        *("start beside", "start out", "start in", "ready beside"),
+        *("not ready beside", "stop in", "stop out", "stop beside"),
+    ]
+
+
+def test_extensions_never_hear_of_a_start_that_fails():
+    plain = configuration({"traces": ([], ["out"])}, out=Broken)
+    beside = {"beside": spec("beside", "extension", Beside)}
+    with pytest.raises(StartError):
+        Service(replace(plain, extensions=beside, service_extensions=("beside",))).start()
+
+    assert Noted.events == ["start beside", "stop out", "stop beside"]
 
 
 def test_a_batch_goes_through_every_processor_to_every_exporter():

@@ -28,6 +28,7 @@ def health(clock: Clock) -> Iterator[HealthCheckExtension]:
     config = HealthCheckConfig(endpoint="localhost:0", path="/health")
     extension = HealthCheckExtension(config, Host("health_check", clock=clock))
     extension.start()
+    extension.ready()
     yield extension
     extension.stop()
 
@@ -41,6 +42,23 @@ def test_a_running_collector_says_since_when(
         body = json.load(response)
         assert response.headers["Content-Type"] == "application/json"
     assert body == {"status": "Server available", "upSince": "2025-10-09T08:53:20Z", "uptime": uptime}
+
+
+def test_what_starts_or_drains_is_not_available(health: HealthCheckExtension, clock: Clock) -> None:
+    url = f"http://127.0.0.1:{health.port}/health"
+    health.not_ready()
+    with pytest.raises(HTTPError) as caught:
+        urlopen(url)
+    with caught.value as error:
+        assert (error.code, json.load(error)) == (
+            503,
+            {"status": "Server not available", "upSince": "0001-01-01T00:00:00Z", "uptime": ""},
+        )
+
+    clock.now += 1
+    health.ready()
+    with urlopen(url) as response:
+        assert json.load(response)["upSince"] == "2025-10-09T08:53:21Z"
 
 
 def test_head_has_no_body(health: HealthCheckExtension) -> None:
