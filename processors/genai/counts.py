@@ -1,11 +1,18 @@
-"""Writing numbers of tokens as whole numbers, and taking off what is none: one NaN spoils every sum."""
+"""Numbers of tokens: written as whole numbers, corrected, taken off where they are none: one NaN spoils every sum."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from processors.genai.translation import Translation
+from collector.rewrite import Rows
+from processors.genai.translation import Translation, reported
+
+_LARGEST = 2**60
+"""Sums of three counts up to this stay within 64 bits."""
+
+Counts = npt.NDArray[np.int64]
 
 
 def settle_counts(translation: Translation, names: Sequence[str]) -> None:
@@ -24,3 +31,28 @@ def settle_counts(translation: Translation, names: Sequence[str]) -> None:
         counts = translation.attributes.naturals(line[rows])
         told = (counts >= 0) & ~translation.added(name)[rows]
         translation.add_each(name, "int_value", rows[told], pa.array(counts[told]), "the same number, as an int")
+
+
+def counts_of(translation: Translation, names: Sequence[str]) -> Counts:
+    """Return the counts each row has now under *names*, shape (names, rows), -1 where none can be used."""
+    counts = translation.attributes.naturals(np.array([translation.positions(name) for name in names]))
+    for line, name in enumerate(names):
+        for addition in translation.additions.get(name, ()):
+            given = addition.values
+            counts[line, addition.rows] = (
+                translation.attributes.naturals(addition.choice)
+                if given is None
+                else np.asarray(given)[addition.choice]
+            )
+    counts[counts > _LARGEST] = -1
+    return counts
+
+
+def correct(translation: Translation, name: str, rows: Rows, counts: Counts, why: str) -> None:
+    """Give *rows* other *counts* as *name*; what was reported stays under another name."""
+    given = counts_of(translation, (name,))[0, rows]
+    present = translation.positions(name)[rows]
+    translation.dropped.append(present[present >= 0])
+    translation.withdraw(name, rows)
+    translation.add_each(name, "int_value", rows, pa.array(counts), why)
+    translation.add_each(reported(name), "int_value", rows, pa.array(given))

@@ -1,23 +1,18 @@
 """Making the input tokens of every call include what came from a cache and went to it."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from processors.genai.counts import correct, counts_of
 from processors.genai.grammar import ExclusiveRule, Origin
 from processors.genai.plan import CACHE, INPUT, PROVIDER, REPORTED_INPUT, Planner
 from processors.genai.translation import Mask, Translation
 from processors.genai.values import natural
 
-_LARGEST = 2**60
-"""Sums of three counts up to this stay within 64 bits."""
-
 
 def complete_input(translation: Translation, planner: Planner) -> None:
     """Add the cached tokens to the input of those who leave them out, and keep the number they reported."""
-    given, read_tokens, written = _counts(translation, (INPUT, *CACHE))
+    given, read_tokens, written = counts_of(translation, (INPUT, *CACHE))
     cached = np.maximum(read_tokens, 0) + np.maximum(written, 0)
     doubtful = (cached > 0) & (given >= 0)
     if not doubtful.any():
@@ -26,12 +21,8 @@ def complete_input(translation: Translation, planner: Planner) -> None:
     rows = np.flatnonzero(exclusive & translation.missing(REPORTED_INPUT))
     if not len(rows):
         return
-    present = translation.positions(INPUT)[rows]
-    translation.dropped.append(present[present >= 0])
-    translation.withdraw(INPUT, rows)
-    total = pa.array(given[rows] + cached[rows])
-    translation.add_each(INPUT, "int_value", rows, total, "the reported input and the cached tokens it left out")
-    translation.add_each(REPORTED_INPUT, "int_value", rows, pa.array(given[rows]))
+    why = "the reported input and the cached tokens it left out"
+    correct(translation, INPUT, rows, given[rows] + cached[rows], why)
 
 
 def _by_rules(translation: Translation, planner: Planner, given: npt.NDArray[np.int64], doubtful: Mask) -> Mask:
@@ -75,21 +66,6 @@ def _numbers_at(translation: Translation, place: str, rows: npt.NDArray[np.int64
     positions = translation.positions(key)[rows]
     rows, positions = rows[positions >= 0], positions[positions >= 0]
     if len(rows):
-        told = translation.source(key).texts.picked(positions, path or (), natural)
+        told = translation.source(key).texts.picked(positions, (path or (),), natural)
         numbers[rows] = np.array([*told.values, -1], dtype=np.int64)[told.choice]
     return numbers
-
-
-def _counts(translation: Translation, names: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return the counts each row has now under *names*, shape (names, rows), -1 where none can be used."""
-    counts = translation.attributes.naturals(np.array([translation.positions(name) for name in names]))
-    for line, name in enumerate(names):
-        for addition in translation.additions.get(name, ()):
-            given = addition.values
-            counts[line, addition.rows] = (
-                translation.attributes.naturals(addition.choice)
-                if given is None
-                else np.asarray(given)[addition.choice]
-            )
-    counts[counts > _LARGEST] = -1
-    return counts

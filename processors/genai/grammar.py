@@ -98,6 +98,17 @@ class Origin(_Row):
         return _place(value)
 
 
+def origins_of(sources: Sequence[Origin | str]) -> tuple[Origin, ...]:
+    """Return *sources*, all in the same form."""
+    return tuple(Origin(key=source) if isinstance(source, str) else source for source in sources)
+
+
+def _places(sources: tuple[Origin | str, ...]) -> tuple[Origin | str, ...]:
+    for source in sources:
+        _place(source if isinstance(source, str) else source.key)
+    return sources
+
+
 class EventOrigin(_Row):
     """Is an attribute of a span's events that says something about the span."""
 
@@ -115,6 +126,9 @@ class Target(_Row):
     sources: tuple[Origin | str, ...] = Field((), alias="from")
     """Where to look, best first. The attribute's own name may be among them: what stands before it wins over it, and
     its own value is translated too. Otherwise what is there already stays."""
+    account: tuple[str, ...] = ()
+    """What names it, best first, in a provider's own account of a call's usage (``a/b`` is b under a); ``accounts``
+    says where those stand. They are asked after ``from``."""
     events: tuple[EventOrigin, ...] = ()
     """Where to look in the span's events when no attribute says it."""
     values: Mapping[str, str | None] = {}
@@ -139,20 +153,19 @@ class Target(_Row):
     @cached_property
     def origins(self) -> tuple[Origin, ...]:
         """The sources, all in the same form."""
-        return tuple(Origin(key=source) if isinstance(source, str) else source for source in self.sources)
+        return origins_of(self.sources)
 
     @field_validator("sources")
     @classmethod
     def _point(cls, value: tuple[Origin | str, ...]) -> tuple[Origin | str, ...]:
-        for source in value:
-            _place(source if isinstance(source, str) else source.key)
-        return value
+        return _places(value)
 
     def over(self, other: "Target") -> "Target":
         """Return what both say; what this one says comes first."""
         told = {name: getattr(target, name) for target in (other, self) for name in target.model_fields_set}
         told["sources"] = self.sources + other.sources
         told["events"] = self.events + other.events
+        told["account"] = self.account + other.account
         told["values"] = {**self.values, **{old: new for old, new in other.values.items() if old not in self.values}}
         told["ignored"] = self.ignored | other.ignored
         return Target(**told)
@@ -250,6 +263,12 @@ class Dialect(_Row):
     """Prompts and completions that are spread over numbered attributes."""
     chunk_events: tuple[str, ...] = ()
     """Events that mark a piece of a streamed answer; the first ends the wait for the answer."""
+    accounts: tuple[Origin | str, ...] = ()
+    """Where a provider's own account of what a call used stands, in JSON."""
+    totals: Target = Target.model_validate({})
+    """Where the sum of input and output stands; it only serves to tell who leaves reasoning out of the output."""
+    thinking_models: frozenset[str] = frozenset()
+    """Models (globs) that thought what a total has more than input and output, where nobody says how much they did."""
     exclusive_input: tuple[ExclusiveRule, ...] = ()
     """Who leaves cached tokens out of the input tokens."""
     general: frozenset[str] = frozenset()
@@ -262,6 +281,11 @@ class Dialect(_Row):
     """Instrumentations whose own failures look like those of the calls they watch."""
     models: tuple[ModelRule, ...] = ()
     """What is taken off the names of models, in this order, before what `collector.models` takes off."""
+
+    @field_validator("accounts")
+    @classmethod
+    def _point(cls, value: tuple[Origin | str, ...]) -> tuple[Origin | str, ...]:
+        return _places(value)
 
 
 class Words:

@@ -13,6 +13,8 @@ PROVIDER = "gen_ai.provider.name"
 REQUEST_MODEL = "gen_ai.request.model"
 RESPONSE_MODEL = "gen_ai.response.model"
 INPUT = "gen_ai.usage.input_tokens"
+OUTPUT = "gen_ai.usage.output_tokens"
+REASONING = "gen_ai.usage.reasoning.output_tokens"
 CACHE = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_write.input_tokens")
 FINISH_REASONS = "gen_ai.response.finish_reasons"
 FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
@@ -21,6 +23,8 @@ ERROR_TYPE = "error.type"
 HTTP_STATUS = "http.response.status_code"
 REPORTED_INPUT = "genai_collector.reported.input_tokens"
 """What the reporter called its input where cached tokens had to be added; says too that they have been."""
+REPORTED_OUTPUT = "genai_collector.reported.output_tokens"
+"""What the reporter called its output where reasoning had to be added."""
 CALL = "genai_collector.call"
 """Says that a span is a call of a model although it names none."""
 OWN_ERROR = "genai_collector.instrumentation_error"
@@ -101,6 +105,7 @@ class Planner:
         if cached:
             wanted |= _CACHE_KEYS | {key for rule in self.table.exclusive for key in (*rule.having, *rule.lacking)}
             wanted |= {rule.equal.partition("#")[0] for rule in self.table.exclusive}
+        wanted |= {step.key for step in self.table.totals}
         wanted |= set(self.table.message_targets) if pieces else frozenset()
         counts = sorted(self.table.counts & present)
         return Plan(sorted((wanted | self.table.counts) & present), works, _silent(works), pieces, counts, cached)

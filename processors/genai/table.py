@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -20,20 +20,21 @@ from processors.genai.grammar import (
     SpanRule,
     Target,
     Words,
+    origins_of,
 )
 
 
 class Step(NamedTuple):
     """Is one place to look for the value of one attribute of today.
 
-    *key* is the attribute, *path* where in its JSON (None: it is no JSON). *word* gives today's word for a text, None
-    stands for the text itself. *own* tells that it is today's attribute itself; *general* that others than those who
-    write of model calls use the key too; *spent* that nothing is left in the key once it was read;
+    *key* is the attribute, *paths* where in its JSON, best first (None: it is no JSON). *word* gives today's word for a
+    text, None stands for the text itself. *own* tells that it is today's attribute itself; *general* that others than
+    those who write of model calls use the key too; *spent* that nothing is left in the key once it was read;
     *always* that it counts in every item.
     """
 
     key: str
-    path: tuple[str, ...] | None
+    paths: tuple[tuple[str, ...], ...] | None
     kind: Kind
     word: Words | None
     factor: float
@@ -48,7 +49,7 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         """Return the rule as a reader of the table would find it."""
         origin = self.origin
-        told = [origin.key]
+        told = [self.key if self.paths is None else f"{self.key}#{' or '.join(map(_pointer, self.paths))}"]
         told += [f"in scope {origin.scope}"] if origin.scope else []
         told += [f"where {key} is {value}" for key, value in origin.where.items()]
         told += [f"unless {key} is {value}" for key, value in origin.unless.items()]
@@ -56,6 +57,10 @@ class Step(NamedTuple):
             told.append("of spans that failed" if origin.failed else "of spans that did not fail")
         told += [f"times {origin.factor:g}"] if origin.factor != 1 else []
         return ", ".join(told)
+
+
+def _pointer(path: Sequence[str]) -> str:
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
 
 
 class Piece(NamedTuple):
@@ -92,29 +97,44 @@ class Dialects:
         self.failure_of = Failures([rule for part in parts for rule in part.failures])
         self.watchers = [rule for part in parts for rule in part.watchers]
         self.models = [rule for part in parts for rule in part.models]
+        self._accounts = _by_key(origins_of([place for part in parts for place in part.accounts]))
+        totals = [part.totals for part in parts]
         self._steps = {name: tuple(self._laid_out(name, target)) for name, target in self.attributes.items()}
+        self.totals = tuple(self._laid_out("", reduce(lambda first, second: first.over(second), totals)))
+        thinking = {glob: glob for part in parts for glob in part.thinking_models}
+        self._thinking = Words(thinking, frozenset(), closed=True)
 
     def steps_of(self, name: str) -> Sequence[Step]:
         """Return where to look for the attribute *name*, best first."""
         return self._steps[name]
 
     def _laid_out(self, name: str, target: Target) -> Iterable[Step]:
-        for origin in target.origins:
+        for origin, paths in self._places_of(target):
             kind = Kind.MOMENT if origin.moment else target.kind or Kind.TEXT
             values = origin.values or target.values
             closed = bool(origin.values) or target.closed
             plain = not (values or closed or origin.host)
             word = None if plain else Words(values, target.ignored, closed=closed, host=origin.host)
             word = self.failure_of if origin.failure else word
-            key, path = origin.place
+            key = origin.place[0]
             general = key in self.general
-            spent = path is None and not (general or origin.host or origin.moment or origin.failure or target.partial)
+            spent = paths is None and not (general or origin.host or origin.moment or origin.failure or target.partial)
             spent = spent and key not in self.attributes
             ignored = pa.array(sorted(target.ignored), pa.string()) if target.ignored else None
             own = key == name
             role, factor = target.role, origin.factor
             always = not (general or origin.scope or origin.where or origin.unless or origin.failed is not None)
-            yield Step(key, path, kind, word, factor, ignored, role, own, general, spent, always, origin)
+            yield Step(key, paths, kind, word, factor, ignored, role, own, general, spent, always, origin)
+
+    def _places_of(self, target: Target) -> Iterable[tuple[Origin, tuple[tuple[str, ...], ...] | None]]:
+        """Yield where *target* may stand, best first: each place, and where in its JSON."""
+        for origin in target.origins:
+            path = origin.place[1]
+            yield origin, None if path is None else (path,)
+        names = [tuple(name.split("/")) for name in target.account]
+        if names:
+            for origin, accounts in self._accounts:
+                yield origin, tuple((*account, *name) for account in accounts for name in names)
 
     @cached_property
     def _targets(self) -> Mapping[str, Sequence[str]]:
@@ -188,6 +208,10 @@ class Dialects:
             name = rule.pattern.sub(rule.by, name) or name
         return model_of(name)
 
+    def thinks(self, model: str) -> bool:
+        """Tell whether what the total of a call of *model* has more than input and output is what it thought."""
+        return self._thinking(model) is not None
+
     def folders_of(self, scope: str) -> Sequence[str]:
         """Return the folders of the code that writes spans of *scope*, where its own failures look like a call's."""
         return [rule.folder for rule in self.watchers if fnmatchcase(scope, rule.scope)]
@@ -204,6 +228,16 @@ def _merged(parts: Sequence[Dialect]) -> dict[str, Target]:
         for name, target in part.attributes.items():
             found[name] = target.over(found[name]) if name in found else target
     return {name: target for name, target in found.items() if target.kind is not None}
+
+
+def _by_key(origins: Sequence[Origin]) -> Sequence[tuple[Origin, Sequence[tuple[str, ...]]]]:
+    """Return the places in JSON that *origins* are, those in the same JSON together."""
+    found: dict[str, tuple[Origin, list[tuple[str, ...]]]] = {}
+    for origin in origins:
+        key, path = origin.place
+        same = f"{key} {origin.model_dump(exclude={'key'})}"
+        found.setdefault(same, (origin, []))[1].append(path or ())
+    return list(found.values())
 
 
 class _Steps(NamedTuple):

@@ -25,6 +25,7 @@ from processors.genai.failures import name_failures
 from processors.genai.grammar import Kind, Words
 from processors.genai.numbered import Numbered
 from processors.genai.plan import CALL, FINISH_REASONS, OPERATION, REQUEST_MODEL, RESPONSE_MODEL, Planner, Work
+from processors.genai.reasoning import complete_output
 from processors.genai.spanevents import read_events
 from processors.genai.spannames import name_operations
 from processors.genai.table import Step
@@ -51,6 +52,8 @@ def translate(
         settle_counts(translation, plan.counts)
     if plan.cached and batch.signal is not Signal.METRICS:
         complete_input(translation, planner)
+    if batch.signal is not Signal.METRICS:
+        complete_output(translation, planner)
     return translation
 
 

@@ -1,6 +1,6 @@
 """What the items of one batch get and lose, gathered until all of it is known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -167,15 +167,19 @@ class Translation:
 
     def is_said(self, key: str, words: frozenset[str]) -> Mask:
         """Tell which rows have one of *words* as *key* now."""
+        return self.fits(key, words.__contains__)
+
+    def fits(self, key: str, fits: Callable[[str], bool]) -> Mask:
+        """Tell which rows have a text as *key* now that *fits*."""
         said = np.zeros(self.attributes.count, dtype=bool)
         positions = self.positions(key)
         rows = np.flatnonzero(positions >= 0)
         if len(rows):
-            told = self.source(key).texts.mapped(positions[rows], lambda text: text in words or None)
+            told = self.source(key).texts.mapped(positions[rows], lambda text: fits(text) or None)
             said[rows] = told.choice >= 0
         for addition in self.additions.get(key, ()):
             told = self.words(addition)
-            said[addition.rows] = np.array([word in words for word in told.values], bool)[told.choice]
+            said[addition.rows] = np.array([fits(word) for word in told.values], bool)[told.choice]
         return said
 
     @cached_property

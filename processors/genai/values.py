@@ -85,14 +85,18 @@ class Texts:
         """Return ``new(text)`` for each text, asked once per distinct one; what is no text gives nothing."""
         return self._looked_up(positions, lambda code: new(self.words[code]))
 
-    def picked(self, positions: Positions, path: Sequence[str], new: Callable[[Any], Any]) -> Told:
-        """Return ``new(value)`` for what stands at *path* in the document that each text is."""
+    def picked(self, positions: Positions, paths: Sequence[Sequence[str]], new: Callable[[Any], Any]) -> Told:
+        """Return ``new(value)`` for what stands at the first of *paths* that gives one in the document each text is."""
 
         def value(code: int) -> Any:
             if code not in self._documents:
                 self._documents[code] = document(self.words[code])
-            found = at(self._documents[code], path)
-            return None if found is None else new(found)
+            for path in paths:
+                found = at(self._documents[code], path)
+                told = None if found is None else new(found)
+                if told is not None:
+                    return told
+            return None
 
         return self._looked_up(positions, value)
 
@@ -132,8 +136,8 @@ class Source:
 
 def read(source: Source, positions: Positions, step: Step) -> Reading:
     """Return the values at *positions* as *step* wants them, of the type of its `MEMBER`."""
-    if step.path is not None:
-        return source.texts.picked(positions, step.path, lambda value: _of_value(value, step))
+    if step.paths is not None:
+        return source.texts.picked(positions, step.paths, lambda value: _of_value(value, step))
     return _READERS[step.kind](source, positions, step)
 
 

@@ -13,6 +13,7 @@ from tests.processors.spans import START, attributes_of_spans, batch_from
 
 NAN = float("nan")
 INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
+REASONING, REPORTED = "gen_ai.usage.reasoning.output_tokens", "genai_collector.reported.output_tokens"
 READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_write.input_tokens"
 ABSENT = object()
 
@@ -220,6 +221,86 @@ CASES = {
         {"mlflow.spanType": '"CHAT_MODEL"', "mlflow.chat.tokenUsage": '{"input_tokens": 3, "output_tokens": 4}',
          "mlflow.llm.model": '"gpt-4o"'},
         {"gen_ai.operation.name": "chat", INPUT: 3, OUTPUT: 4, "gen_ai.request.model": "gpt-4o"},
+    ),
+    "a raw answer of OpenAI's": (
+        "x",
+        {"openinference.span.kind": "LLM", "llm.token_count.prompt": 9,
+         "output.value": '{"usage": {"prompt_tokens": 8, "completion_tokens": 6, "prompt_tokens_details":'
+                         ' {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 2}}}'},
+        {INPUT: 9, OUTPUT: 6, READ: 4, REASONING: 2},
+    ),
+    "a raw answer of OpenAI's newer interface": (
+        "x",
+        {"mlflow.spanType": '"CHAT_MODEL"',
+         "mlflow.spanOutputs": '{"usage": {"input_tokens": 8, "output_tokens": 6, "input_tokens_details":'
+                               ' {"cached_tokens": 4}, "output_tokens_details": {"reasoning_tokens": 2}}}'},
+        {INPUT: 8, OUTPUT: 6, READ: 4, REASONING: 2},
+    ),
+    "a raw answer of Anthropic's leaves the cache out": (
+        "logfire.anthropic",
+        {"gen_ai.operation.name": "chat", "gen_ai.system": "anthropic",
+         "response_data": '{"usage": {"input_tokens": 8, "output_tokens": 6, "cache_read_input_tokens": 4,'
+                          ' "cache_creation_input_tokens": 3}}'},
+        {INPUT: 15, OUTPUT: 6, READ: 4, WRITE: 3, "genai_collector.reported.input_tokens": 8},
+    ),
+    "who completed the raw answer of Anthropic's": (
+        "x",
+        {"openinference.span.kind": "LLM", "llm.provider": "anthropic", "llm.token_count.prompt": 15,
+         "output.value": '{"usage": {"input_tokens": 8, "cache_read_input_tokens": 7}}'},
+        {INPUT: 15, READ: 7},
+    ),
+    "a raw answer of Google's leaves thoughts out": (
+        "x",
+        {"openinference.span.kind": "LLM", "llm.model_name": "gemini-x",
+         "output.value": '{"usageMetadata": {"promptTokenCount": 8, "candidatesTokenCount": 6,'
+                         ' "thoughtsTokenCount": 5, "cachedContentTokenCount": 4, "totalTokenCount": 19}}'},
+        {INPUT: 8, OUTPUT: 11, READ: 4, REASONING: 5, REPORTED: 6},
+    ),
+    "a raw answer of Google's in Python's words": (
+        "gcp.vertex.agent",
+        {"gen_ai.request.model": "gemini-x", INPUT: 8, OUTPUT: 6,
+         "gcp.vertex.agent.llm_response": '{"usage_metadata": {"thoughts_token_count": 5, "total_token_count": 19,'
+                                          ' "cached_content_token_count": 4}}'},
+        {INPUT: 8, OUTPUT: 11, READ: 4, REASONING: 5},
+        "call_llm",
+    ),
+    "more reasoning than output": (
+        "openlit", {"gen_ai.operation.name": "chat", OUTPUT: 50, REASONING: 250}, {OUTPUT: 300, REPORTED: 50},
+    ),
+    "a total with reasoning in the output": (
+        "x", {"gen_ai.operation.name": "chat", INPUT: 8, OUTPUT: 11, REASONING: 5, "gen_ai.usage.total_tokens": 19},
+        {OUTPUT: 11, REPORTED: ABSENT},
+    ),
+    "a total with reasoning on top of the output": (
+        "x", {"gen_ai.operation.name": "chat", INPUT: 8, OUTPUT: 6, REASONING: 5, "llm.usage.total_tokens": 19},
+        {OUTPUT: 11, REPORTED: 6},
+    ),
+    "a total that has the input without the cache": (
+        "x",
+        {"gen_ai.operation.name": "chat", INPUT: 8, READ: 20, OUTPUT: 6, REASONING: 5, "gen_ai.usage.total_tokens": 19},
+        {INPUT: 28, OUTPUT: 11},
+    ),
+    "thoughts that the total alone tells of": (
+        "x", {"gen_ai.operation.name": "chat", "gen_ai.request.model": "models/gemini-x", INPUT: 8, OUTPUT: 6,
+              "gen_ai.usage.total_tokens": 19},
+        {OUTPUT: 11, REASONING: 5, REPORTED: 6},
+    ),
+    "a total of who does not think": (
+        "x", {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-x", INPUT: 8, OUTPUT: 6,
+              "gen_ai.usage.total_tokens": 19},
+        {OUTPUT: 6, REASONING: ABSENT},
+    ),
+    "thoughts among pydantic's details": (
+        "pydantic-ai",
+        {"gen_ai.operation.name": "chat", OUTPUT: 50, "gen_ai.usage.details.thoughts_tokens": 250,
+         "gen_ai.usage.details.cached_content_tokens": 4},
+        {OUTPUT: 300, REASONING: 250, READ: 4},
+    ),
+    "langfuse adds reasoning up": (
+        "langfuse-sdk",
+        {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "gpt-5",
+         "langfuse.observation.usage_details": '{"input": 8, "output": 50, "output_reasoning": 250, "total": 308}'},
+        {OUTPUT: 300, REASONING: 250, REPORTED: ABSENT},
     ),
     "a cost of nothing is unknown": (
         "openlit", {"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 0},

@@ -45,6 +45,18 @@ def test_what_the_user_says_of_an_attribute_comes_first():
     assert table.targets_of(["team"])["acme.team"].sources == ("team",)
 
 
+def test_every_account_is_asked_after_the_places_of_an_attribute():
+    own = {"attributes": {"gen_ai.usage.input_tokens": {"account": ["billed"]}}, "accounts": ["acme#/usage", "acme#"]}
+    table = extended([Dialect.model_validate(own)])
+    steps = table.steps_of("gen_ai.usage.input_tokens")
+    first = [step.key for step in steps].index("acme")
+
+    assert steps[first].paths[:2] == (("usage", "billed"), ("usage", "prompt_tokens"))
+    assert ("prompt_tokens",) in steps[first].paths
+    assert all(step.paths is not None for step in steps[first:])
+    assert str(steps[first]).startswith("acme#/usage/billed or /usage/prompt_tokens or ")
+
+
 def test_values_of_the_user_win_over_those_of_the_table():
     own = {"gen_ai.provider.name": {"values": {"openai": "ours", "acme": "acme_ai"}}}
     words = extended([Dialect.model_validate({"attributes": own})]).attributes["gen_ai.provider.name"].values
