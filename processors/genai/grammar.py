@@ -265,8 +265,10 @@ class Dialect(_Row):
     """Events that mark a piece of a streamed answer; the first ends the wait for the answer."""
     accounts: tuple[Origin | str, ...] = ()
     """Where a provider's own account of what a call used stands, in JSON."""
-    totals: Target = Target.model_validate({})
+    totals: tuple[Origin | str, ...] = ()
     """Where the sum of input and output stands; it only serves to tell who leaves reasoning out of the output."""
+    totals_in_accounts: tuple[str, ...] = ()
+    """What names that sum in ``accounts``."""
     thinking_models: frozenset[str] = frozenset()
     """Models (globs) that thought what a total has more than input and output, where nobody says how much they did."""
     exclusive_input: tuple[ExclusiveRule, ...] = ()
@@ -275,6 +277,8 @@ class Dialect(_Row):
     """Keys that other telemetry uses too: they count only on spans with an operation."""
     calls: frozenset[str] = frozenset()
     """Operations that are calls of a model."""
+    scopes: Mapping[str, str] = {}
+    """Scopes (globs) that write calls of one provider, and which that is where no attribute says it."""
     failures: tuple[FailureRule, ...] = ()
     """Types for errors that only a text tells."""
     watchers: tuple[WatcherRule, ...] = ()
@@ -282,7 +286,7 @@ class Dialect(_Row):
     models: tuple[ModelRule, ...] = ()
     """What is taken off the names of models, in this order, before what `collector.models` takes off."""
 
-    @field_validator("accounts")
+    @field_validator("accounts", "totals")
     @classmethod
     def _point(cls, value: tuple[Origin | str, ...]) -> tuple[Origin | str, ...]:
         return _places(value)

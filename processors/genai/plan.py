@@ -14,6 +14,7 @@ REQUEST_MODEL = "gen_ai.request.model"
 RESPONSE_MODEL = "gen_ai.response.model"
 INPUT = "gen_ai.usage.input_tokens"
 OUTPUT = "gen_ai.usage.output_tokens"
+OUTPUT_MESSAGES = "gen_ai.output.messages"
 REASONING = "gen_ai.usage.reasoning.output_tokens"
 CACHE = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_write.input_tokens")
 FINISH_REASONS = "gen_ai.response.finish_reasons"
@@ -64,11 +65,15 @@ class Plan(NamedTuple):
 
 
 class ScopeRule(NamedTuple):
-    """Says what is known of one scope: what its spans are, whose input leaves cached tokens out, where its code is."""
+    """Says what is known of one scope: what its spans are, whose input leaves cached tokens out, where its code is.
+
+    *provider* is whose calls it writes, None where it may write anybody's.
+    """
 
     spans: Sequence[SpanRule]
     exclusive: Sequence[ExclusiveRule]
     folders: Sequence[str]
+    provider: str | None
 
 
 class Planner:
@@ -117,7 +122,8 @@ class Planner:
 
     def _rule(self, scope: str) -> ScopeRule:
         table = self.table
-        return ScopeRule(table.rules_of(scope), table.exclusive_rules_of(scope), table.folders_of(scope))
+        exclusive, folders = table.exclusive_rules_of(scope), table.folders_of(scope)
+        return ScopeRule(table.rules_of(scope), exclusive, folders, table.provider_of(scope))
 
 
 def _silent(works: Sequence[Work]) -> Sequence[Work]:

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -94,13 +94,13 @@ class Dialects:
         self.exclusive: Sequence[ExclusiveRule] = [rule for part in parts for rule in part.exclusive_input]
         self.general = frozenset(key for part in parts for key in part.general)
         self.calls = frozenset(name for part in parts for name in part.calls)
+        self.provider_of = Words(_joined(part.scopes for part in parts), frozenset(), closed=True)
         self.failure_of = Failures([rule for part in parts for rule in part.failures])
         self.watchers = [rule for part in parts for rule in part.watchers]
         self.models = [rule for part in parts for rule in part.models]
         self._accounts = _by_key(origins_of([place for part in parts for place in part.accounts]))
-        totals = [part.totals for part in parts]
         self._steps = {name: tuple(self._laid_out(name, target)) for name, target in self.attributes.items()}
-        self.totals = tuple(self._laid_out("", reduce(lambda first, second: first.over(second), totals)))
+        self.totals = tuple(self._laid_out("", _totals(parts)))
         thinking = {glob: glob for part in parts for glob in part.thinking_models}
         self._thinking = Words(thinking, frozenset(), closed=True)
 
@@ -238,6 +238,25 @@ def _by_key(origins: Sequence[Origin]) -> Sequence[tuple[Origin, Sequence[tuple[
         same = f"{key} {origin.model_dump(exclude={'key'})}"
         found.setdefault(same, (origin, []))[1].append(path or ())
     return list(found.values())
+
+
+def _joined(maps: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return all *maps* in one, the first of them on top."""
+    found: dict[str, str] = {}
+    for one in maps:
+        found |= {key: value for key, value in one.items() if key not in found}
+    return found
+
+
+def _totals(parts: Sequence[Dialect]) -> Target:
+    places = [place for part in parts for place in part.totals]
+    return Target.model_validate(
+        {
+            "kind": Kind.COUNT,
+            "from": places,
+            "account": [name for part in parts for name in part.totals_in_accounts],
+        }
+    )
 
 
 class _Steps(NamedTuple):

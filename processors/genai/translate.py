@@ -24,13 +24,28 @@ from processors.genai.exclusive import complete_input
 from processors.genai.failures import name_failures
 from processors.genai.grammar import Kind, Words
 from processors.genai.numbered import Numbered
-from processors.genai.plan import CALL, FINISH_REASONS, OPERATION, REQUEST_MODEL, RESPONSE_MODEL, Planner, Work
+from processors.genai.plan import (
+    CALL,
+    FINISH_REASONS,
+    INPUT,
+    OPERATION,
+    OUTPUT,
+    OUTPUT_MESSAGES,
+    PROVIDER,
+    REQUEST_MODEL,
+    RESPONSE_MODEL,
+    Planner,
+    Work,
+)
+from processors.genai.providers import tell_providers
 from processors.genai.reasoning import complete_output
 from processors.genai.spanevents import read_events
 from processors.genai.spannames import name_operations
 from processors.genai.table import Step
 from processors.genai.translation import Mask, Translation
 from processors.genai.values import MEMBER, Reading, Told, judged, read, usable
+
+_OUTCOME = (PROVIDER, INPUT, OUTPUT, FINISH_REASONS, OUTPUT_MESSAGES, "output.value")
 
 
 def translate(
@@ -45,6 +60,7 @@ def translate(
         _add_numbered(translation, planner, Numbered(translation.attributes, plan.pieces), messages=messages)
     for work in plan.works if OPERATION in translation.additions else plan.silent:
         _rename(translation, work)
+    tell_providers(translation, planner)
     if batch.signal is Signal.TRACES:
         read_events(translation, planner.table, messages=messages)
         name_failures(translation, planner)
@@ -193,7 +209,10 @@ def _finish_word(steps: Sequence[Step]) -> Words:
 
 
 def _mark_calls(translation: Translation, planner: Planner) -> None:
-    """Mark the spans that their reporter calls a model call, though not in today's words, and that name no model."""
+    """Mark the spans that their reporter calls a model call, though not in today's words, and that name no model.
+
+    One that says neither whose model it asked nor what came of it is a piece of a call: of a stream, or of its failure.
+    """
     calls, lacking = planner.table.calls, None
     for addition in translation.additions.get(OPERATION, ()):
         told = translation.words(addition)
@@ -201,6 +220,7 @@ def _mark_calls(translation: Translation, planner: Planner) -> None:
         if lacking is None:
             lacking = translation.missing(REQUEST_MODEL) & translation.missing(RESPONSE_MODEL)
             lacking &= (translation.positions(OPERATION) < 0) & translation.missing(CALL)
+            lacking &= translation.failed | ~np.logical_and.reduce([translation.missing(key) for key in _OUTCOME])
         rows = addition.rows[called & lacking[addition.rows]]
         translation.add_one(CALL, "bool_value", rows, True, "a call of a model that names none")
 

@@ -302,6 +302,61 @@ CASES = {
          "langfuse.observation.usage_details": '{"input": 8, "output": 50, "output_reasoning": 250, "total": 308}'},
         {OUTPUT: 300, REASONING: 250, REPORTED: ABSENT},
     ),
+    "mlflow's autolog": (
+        "mlflow.tracing.provider",
+        {"mlflow.spanType": '"CHAT_MODEL"', "model": '"gpt-4o"', "mlflow.llm.model": '"gpt-4o-2024-08-06"',
+         "mlflow.chat.tokenUsage": '{"input_tokens": 9, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3,'
+                                   ' "cache_creation_input_tokens_above_1hr": 2}',
+         "mlflow.spanOutputs": '{"id": "c1", "model": "gpt-4o-2024-08-06"}'},
+        {INPUT: 9, READ: 4, WRITE: 3, "genai_collector.usage.cache_write_1h.input_tokens": 2,
+         "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o",
+         "gen_ai.response.model": "gpt-4o-2024-08-06", "gen_ai.response.id": "c1"},
+    ),
+    "mlflow's autolog says whose model it is": (
+        "mlflow.tracing.provider",
+        {"mlflow.spanType": '"CHAT_MODEL"', "mlflow.llm.model": '"my-own"', "mlflow.llm.provider": '"anthropic"'},
+        {"gen_ai.provider.name": "anthropic", "gen_ai.request.model": "my-own"},
+    ),
+    "what others call model": (
+        "shop", {"gen_ai.operation.name": "chat", "model": '"T"'}, {"gen_ai.request.model": ABSENT},
+    ),
+    "traceai": (
+        "traceai_openai",
+        {"gen_ai.span.kind": "LLM", "gen_ai.request.parameters": '{"model": "gpt-4o"}', INPUT: 9,
+         "gen_ai.usage.input_tokens.cache_read": 4, "gen_ai.usage.output_tokens.reasoning": 2},
+        {"gen_ai.request.model": "gpt-4o", "gen_ai.provider.name": "openai", READ: 4, REASONING: 2},
+    ),
+    "beeai": (
+        "openinference.instrumentation.beeai",
+        {"openinference.span.kind": "LLM", "llm.model_name": "gpt-4o", "metadata.usage.cached_prompt_tokens": "4",
+         "metadata.usage.cached_creation_tokens": "3"},
+        {READ: 4, WRITE: 3, "gen_ai.provider.name": "openai"},
+    ),
+    "a piece of a call": (
+        "openinference.instrumentation.beeai", {"openinference.span.kind": "LLM", "input.value": "{}"},
+        {"genai_collector.call": ABSENT},
+    ),
+    "an answer of who knows which model": (
+        "x", {"openinference.span.kind": "LLM", "output.value": "Hi"}, {"genai_collector.call": True},
+    ),
+    "the model of a call that failed tells who served it": (
+        "openlit.instrumentation.anthropic", {}, {"gen_ai.provider.name": "anthropic"}, "chat claude-sonnet-4-5",
+    ),
+    "who writes of a call tells who served it": (
+        "openlit.instrumentation.groq", {}, {"gen_ai.provider.name": "groq"}, "chat llama-3.3-70b-versatile",
+    ),
+    "what is around calls has no provider of the scope": (
+        "openinference.instrumentation.groq", {"openinference.span.kind": "CHAIN"}, {"gen_ai.provider.name": ABSENT},
+    ),
+    "which of google's services": (
+        "x", {"openinference.span.kind": "LLM", "llm.provider": "google", "llm.system": "vertexai"},
+        {"gen_ai.provider.name": "gcp.vertex_ai"},
+    ),
+    "bedrock invokes a model for embeddings": (
+        "opentelemetry.instrumentation.botocore.bedrock-runtime",
+        {"gen_ai.operation.name": "text_completion", "gen_ai.request.model": "amazon.titan-embed-text-v2:0"},
+        {"gen_ai.operation.name": "embeddings"},
+    ),
     "a cost of nothing is unknown": (
         "openlit", {"gen_ai.operation.name": "chat", "gen_ai.usage.cost": 0},
         {"genai_collector.reported.cost_usd": ABSENT},
@@ -325,6 +380,47 @@ def test_attributes(name):
     found = told({"attributes": attributes, **({"name": named[0]} if named else {})}, scope)
 
     assert {key: found.get(key, ABSENT) for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("spelled", "operation"),
+    [
+        ("Chat", "chat"),
+        ("CHAT", "chat"),
+        ("chat_completions", "chat"),
+        ("converse", "chat"),
+        ("InvokeModel", "chat"),
+        ("completions", "text_completion"),
+        ("generateContent", "generate_content"),
+        ("Embeddings", "embeddings"),
+        ("Chatter", "Chatter"),
+    ],
+)
+def test_operations_spelled_otherwise(spelled, operation):
+    found = told({"attributes": {"gen_ai.operation.name": spelled, "gen_ai.request.model": "m"}}, "x")
+
+    assert found["gen_ai.operation.name"] == operation
+    assert found.get("genai_collector.reported.operation.name") == (spelled if spelled != operation else None)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "provider"),
+    [
+        ("ollama_chat", "ollama"),
+        ("amazon_bedrock", "aws.bedrock"),
+        ("cohere_chat", "cohere"),
+        ("vertex_ai_beta", "gcp.vertex_ai"),
+        ("vertex_ai-anthropic_models", "gcp.vertex_ai"),
+        ("text-completion-openai", "openai"),
+        ("text-completion-codestral", "mistral_ai"),
+        ("azure_text", "azure.ai.openai"),
+        ("gcp.vertex.agent", None),
+    ],
+)
+def test_providers_spelled_otherwise(spelled, provider):
+    found = told({"attributes": {"gen_ai.operation.name": "chat", "gen_ai.system": spelled}}, "x")
+
+    assert found.get("gen_ai.provider.name") == provider
 
 
 def exception(path, kind="AttributeError"):
