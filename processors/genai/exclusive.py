@@ -66,6 +66,6 @@ def _numbers_at(translation: Translation, place: str, rows: npt.NDArray[np.int64
     positions = translation.positions(key)[rows]
     rows, positions = rows[positions >= 0], positions[positions >= 0]
     if len(rows):
-        told = translation.source(key).texts.picked(positions, (path or (),), natural)
+        told = translation.source(key).texts.picked(positions, path or (), natural)
         numbers[rows] = np.array([*told.values, -1], dtype=np.int64)[told.choice]
     return numbers

@@ -23,18 +23,21 @@ from processors.genai.grammar import (
     origins_of,
 )
 
+_Path = tuple[str, ...]
+
 
 class Step(NamedTuple):
     """Is one place to look for the value of one attribute of today.
 
-    *key* is the attribute, *paths* where in its JSON, best first (None: it is no JSON). *word* gives today's word for a
-    text, None stands for the text itself. *own* tells that it is today's attribute itself; *general* that others than
-    those who write of model calls use the key too; *spent* that nothing is left in the key once it was read;
-    *always* that it counts in every item.
+    *key* is the attribute, *path* where in its JSON (None: it is no JSON). *word* gives today's word for a text, None
+    stands for the text itself. *own* tells that it is today's attribute itself; *general* that others than those who
+    write of model calls use the key too; *spent* that nothing is left in the key once it was read;
+    *always* that it counts in every item. *accounts* are where in the JSON accounts of usage stand, *names* where in
+    these, best first; elsewhere there are none.
     """
 
     key: str
-    paths: tuple[tuple[str, ...], ...] | None
+    path: _Path | None
     kind: Kind
     word: Words | None
     factor: float
@@ -45,11 +48,15 @@ class Step(NamedTuple):
     spent: bool
     always: bool
     origin: Origin
+    accounts: tuple[_Path, ...] = ()
+    names: tuple[_Path, ...] = ()
 
     def __str__(self) -> str:
         """Return the rule as a reader of the table would find it."""
         origin = self.origin
-        told = [self.key if self.paths is None else f"{self.key}#{' or '.join(map(_pointer, self.paths))}"]
+        told = [origin.key]
+        if self.names:
+            told = [f"{self.key}#{' or '.join(map(_pointer, self.accounts))}", " or ".join(map(_pointer, self.names))]
         told += [f"in scope {origin.scope}"] if origin.scope else []
         told += [f"where {key} is {value}" for key, value in origin.where.items()]
         told += [f"unless {key} is {value}" for key, value in origin.unless.items()]
@@ -109,32 +116,28 @@ class Dialects:
         return self._steps[name]
 
     def _laid_out(self, name: str, target: Target) -> Iterable[Step]:
-        for origin, paths in self._places_of(target):
-            kind = Kind.MOMENT if origin.moment else target.kind or Kind.TEXT
-            values = origin.values or target.values
-            closed = bool(origin.values) or target.closed
-            plain = not (values or closed or origin.host)
-            word = None if plain else Words(values, target.ignored, closed=closed, host=origin.host)
-            word = self.failure_of if origin.failure else word
-            key = origin.place[0]
-            general = key in self.general
-            spent = paths is None and not (general or origin.host or origin.moment or origin.failure or target.partial)
-            spent = spent and key not in self.attributes
-            ignored = pa.array(sorted(target.ignored), pa.string()) if target.ignored else None
-            own = key == name
-            role, factor = target.role, origin.factor
-            always = not (general or origin.scope or origin.where or origin.unless or origin.failed is not None)
-            yield Step(key, paths, kind, word, factor, ignored, role, own, general, spent, always, origin)
-
-    def _places_of(self, target: Target) -> Iterable[tuple[Origin, tuple[tuple[str, ...], ...] | None]]:
-        """Yield where *target* may stand, best first: each place, and where in its JSON."""
-        for origin in target.origins:
-            path = origin.place[1]
-            yield origin, None if path is None else (path,)
-        names = [tuple(name.split("/")) for name in target.account]
+        yield from (self._step(name, target, origin) for origin in target.origins)
+        names = tuple(tuple(steps.split("/")) for steps in target.account)
         if names:
             for origin, accounts in self._accounts:
-                yield origin, tuple((*account, *name) for account in accounts for name in names)
+                yield self._step(name, target, origin)._replace(accounts=accounts, names=names)
+
+    def _step(self, name: str, target: Target, origin: Origin) -> Step:
+        kind = Kind.MOMENT if origin.moment else target.kind or Kind.TEXT
+        values = origin.values or target.values
+        closed = bool(origin.values) or target.closed
+        plain = not (values or closed or origin.host)
+        word = None if plain else Words(values, target.ignored, closed=closed, host=origin.host)
+        word = self.failure_of if origin.failure else word
+        key, path = origin.place
+        general = key in self.general
+        spent = path is None and not (general or origin.host or origin.moment or origin.failure or target.partial)
+        spent = spent and key not in self.attributes
+        ignored = pa.array(sorted(target.ignored), pa.string()) if target.ignored else None
+        own = key == name
+        role, factor = target.role, origin.factor
+        always = not (general or origin.scope or origin.where or origin.unless or origin.failed is not None)
+        return Step(key, path, kind, word, factor, ignored, role, own, general, spent, always, origin)
 
     @cached_property
     def _targets(self) -> Mapping[str, Sequence[str]]:
@@ -230,13 +233,14 @@ def _merged(parts: Sequence[Dialect]) -> dict[str, Target]:
     return {name: target for name, target in found.items() if target.kind is not None}
 
 
-def _by_key(origins: Sequence[Origin]) -> Sequence[tuple[Origin, Sequence[tuple[str, ...]]]]:
+def _by_key(origins: Sequence[Origin]) -> Sequence[tuple[Origin, tuple[_Path, ...]]]:
     """Return the places in JSON that *origins* are, those in the same JSON together."""
-    found: dict[str, tuple[Origin, list[tuple[str, ...]]]] = {}
+    found: dict[str, tuple[Origin, tuple[_Path, ...]]] = {}
     for origin in origins:
         key, path = origin.place
         same = f"{key} {origin.model_dump(exclude={'key'})}"
-        found.setdefault(same, (origin, []))[1].append(path or ())
+        first, paths = found.get(same, (origin, ()))
+        found[same] = (first, (*paths, path or ()))
     return list(found.values())
 
 

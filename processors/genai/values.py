@@ -69,6 +69,7 @@ class Texts:
         self._positions = positions
         self._codes = np.asarray(indices)
         self._documents: dict[int, Any] = {}
+        self._accounts: dict[Sequence[Sequence[str]], dict[int, list[dict[str, Any]]]] = {}
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -85,20 +86,38 @@ class Texts:
         """Return ``new(text)`` for each text, asked once per distinct one; what is no text gives nothing."""
         return self._looked_up(positions, lambda code: new(self.words[code]))
 
-    def picked(self, positions: Positions, paths: Sequence[Sequence[str]], new: Callable[[Any], Any]) -> Told:
-        """Return ``new(value)`` for what stands at the first of *paths* that gives one in the document each text is."""
+    def picked(self, positions: Positions, path: Sequence[str], new: Callable[[Any], Any]) -> Told:
+        """Return ``new(value)`` for what stands at *path* in the document that each text is."""
 
         def value(code: int) -> Any:
-            if code not in self._documents:
-                self._documents[code] = document(self.words[code])
-            for path in paths:
-                found = at(self._documents[code], path)
-                told = None if found is None else new(found)
-                if told is not None:
-                    return told
+            found = at(self._document(code), path)
+            return None if found is None else new(found)
+
+        return self._looked_up(positions, value)
+
+    def named(self, positions: Positions, step: Step, new: Callable[[Any], Any]) -> Told:
+        """Return ``new(value)`` for the first of the step's *names* that gives one in an account each text holds."""
+        accounts, names = self._accounts.setdefault(step.accounts, {}), step.names
+
+        def value(code: int) -> Any:
+            if code not in accounts:
+                told = self._document(code)
+                accounts[code] = [found for path in step.accounts if isinstance(found := at(told, path), dict)]
+            for account in accounts[code]:
+                for name in names:
+                    if name[0] in account or name[0][-1] == "*":
+                        found = at(account, name)
+                        told = None if found is None else new(found)
+                        if told is not None:
+                            return told
             return None
 
         return self._looked_up(positions, value)
+
+    def _document(self, code: int) -> Any:
+        if code not in self._documents:
+            self._documents[code] = document(self.words[code])
+        return self._documents[code]
 
     def _asked(self, codes: npt.NDArray[np.int32]) -> Iterable[int]:
         """Return which of `words` occur among *codes*."""
@@ -136,8 +155,10 @@ class Source:
 
 def read(source: Source, positions: Positions, step: Step) -> Reading:
     """Return the values at *positions* as *step* wants them, of the type of its `MEMBER`."""
-    if step.paths is not None:
-        return source.texts.picked(positions, step.paths, lambda value: _of_value(value, step))
+    if step.names:
+        return source.texts.named(positions, step, lambda value: _of_value(value, step))
+    if step.path is not None:
+        return source.texts.picked(positions, step.path, lambda value: _of_value(value, step))
     return _READERS[step.kind](source, positions, step)
 
 

@@ -20,7 +20,7 @@ NUMBERED = [
     for number in (0, 1)
 ]
 KEYS = sorted({step.key for step in STEPS} | TABLE.attributes.keys()) + NUMBERED
-PARTS = {part for step in STEPS for path in step.paths or () for part in path}
+PARTS = {part for step in STEPS for path in (step.path or (), *step.accounts, *step.names) for part in path}
 MEMBERS = sorted(PARTS | {"role", "content", "type", "text", "parts"})
 WORDS = sorted({word for target in TABLE.attributes.values() for word in target.values if "*" not in word})
 

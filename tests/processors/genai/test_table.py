@@ -51,10 +51,11 @@ def test_every_account_is_asked_after_the_places_of_an_attribute():
     steps = table.steps_of("gen_ai.usage.input_tokens")
     first = [step.key for step in steps].index("acme")
 
-    assert steps[first].paths[:2] == (("usage", "billed"), ("usage", "prompt_tokens"))
-    assert ("prompt_tokens",) in steps[first].paths
-    assert all(step.paths is not None for step in steps[first:])
-    assert str(steps[first]).startswith("acme#/usage/billed or /usage/prompt_tokens or ")
+    assert steps[first].accounts == (("usage",), ())
+    assert steps[first].names[:2] == (("billed",), ("prompt_tokens",))
+    assert all(step.names for step in steps[first:])
+    assert not any(step.names for step in steps[:first])
+    assert str(steps[first]).startswith("acme#/usage or , /billed or /prompt_tokens or ")
 
 
 def test_values_of_the_user_win_over_those_of_the_table():
