@@ -19,12 +19,12 @@ from time import time
 from typing import Any, ClassVar, Literal
 
 import structlog
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from collector.batch import Batch, Signal
 from collector.memory import Memory, Volatile
 from collector.telemetry import Metrics
-from collector.units import Duration
+from collector.units import Duration, PositiveDuration
 
 Consume = Callable[[Batch], None]
 """Take the batch for good by returning, or raise `collector.errors.Retryable` or `collector.errors.Permanent`."""
@@ -41,10 +41,17 @@ class BatchConfig(ComponentConfig):
 
     flush_timeout: Duration = 1.0
     """How long the oldest waiting batch may wait for others before it is delivered."""
-    min_size: int = 16_384
+    min_size: NonNegativeInt = 16_384
     """Items (spans, rollup rows, ...) that are delivered at once, without waiting for more."""
-    max_size: int = 16_384
-    """Most items in one delivery; a single larger request still travels whole."""
+    max_size: NonNegativeInt = 16_384
+    """Most items in one delivery, not less than ``min_size``; a single larger request still travels whole. With 0 only
+    memory limits it."""
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> "BatchConfig":
+        if 0 < self.max_size < self.min_size:
+            raise ValueError(f"max_size {self.max_size} is less than min_size {self.min_size}; lower min_size, too")
+        return self
 
 
 class SendingQueueConfig(ComponentConfig):
@@ -56,9 +63,9 @@ class SendingQueueConfig(ComponentConfig):
     """``memory`` is faster and forgets what waits when the process ends: only for what may be lost."""
     directory: str = "./data/outbox"
     """The folder of the queue's file. One process at a time may use it."""
-    queue_size: int = 2 * 1024**3
+    queue_size: PositiveInt = 2 * 1024**3
     """Bytes that may wait; more is refused with UNAVAILABLE until there is room again."""
-    dead_letters_size: int = 1024**3
+    dead_letters_size: NonNegativeInt = 1024**3
     """Bytes of dead letters that are kept. Beyond that, what the other side refuses for good waits in the queue and is
     tried again, until ``genai-collector dead-letters`` makes room; 0 never makes a dead letter."""
     batch: BatchConfig = BatchConfig()
@@ -70,14 +77,14 @@ class RetryConfig(ComponentConfig):
 
     enabled: bool = True
     """Without it one failure makes a dead letter."""
-    initial_interval: Duration = 1.0
+    initial_interval: PositiveDuration = 1.0
     """The wait after the first failure."""
-    max_interval: Duration = 30.0
+    max_interval: PositiveDuration = 30.0
     """The longest wait between two tries."""
-    multiplier: float = 1.5
-    """How much longer each wait is than the one before."""
-    randomization_factor: float = 0.5
-    """Each wait is drawn from within this share around its length."""
+    multiplier: float = Field(default=1.5, ge=1, allow_inf_nan=False)
+    """How much longer each wait is than the one before; 1 keeps them as long."""
+    randomization_factor: float = Field(default=0.5, ge=0, le=1)
+    """Each wait is drawn from within this share around its length: 0 draws nothing, 1 is the most."""
     max_elapsed_time: Duration = 0.0
     """Give up after this long and keep the data among the dead letters; 0 never gives up."""
 
@@ -85,7 +92,7 @@ class RetryConfig(ComponentConfig):
 class ExporterConfig(ComponentConfig):
     """Is the base of every exporter's config, with the OpenTelemetry Collector's three delivery keys."""
 
-    timeout: Duration = 30.0
+    timeout: PositiveDuration = 30.0
     """How long one delivery may take."""
     sending_queue: SendingQueueConfig = SendingQueueConfig()
     """Where batches wait for this exporter."""

@@ -17,14 +17,14 @@ import click
 
 from collector.batch import UNITS, Batch
 from collector.command import configured
-from collector.component import ExporterConfig, Host
+from collector.component import ExporterConfig
 from collector.config import Configuration
 from collector.errors import Permanent
 from collector.journal import InUseError, Journal, JournalError, reading
 from collector.letters import Kept, Letters
 from collector.otlp.json import encode_json
 from collector.otlp.protocol import PROTOCOLS
-from collector.outbox import file_of
+from collector.queue_file import file_of
 from collector.units import parse_duration
 
 _RESENT_BYTES = 64 * 1024**2
@@ -43,7 +43,8 @@ class Choice:
     def files(self, configuration: Configuration) -> dict[str, Path]:
         """Return the outbox files that are there, by the exporter's id."""
         files = {
-            id_: file_of(Host(id_), cast(ExporterConfig, spec.config)) for id_, spec in configuration.exporters.items()
+            id_: file_of(id_, cast(ExporterConfig, spec.config), Path())
+            for id_, spec in configuration.exporters.items()
         }
         for id_ in self.exporters:
             if id_ not in files:

@@ -144,8 +144,6 @@ class Journal:
             transaction.executemany("INSERT INTO recent (id) VALUES (?)", [(request,) for request in requests])
             transaction.executemany("INSERT INTO notes (owner, until, data) VALUES (?, ?, ?)", notes)
         self._recent.update(requests)
-        if len(self._recent) > 2 * REMEMBERED:
-            self._forget()
         return added
 
     def notes(self, owner: str, now: float) -> list[bytes]:
@@ -156,7 +154,9 @@ class Journal:
         return [bytes(row[0]) for row in rows]
 
     def clean(self, now: float) -> None:
-        """Delete the notes that are out of date, when that was not done for a while."""
+        """Forget the oldest requests if there are too many, and notes out of date if that was not done for a while."""
+        if len(self._recent) > 2 * REMEMBERED:
+            self._forget()
         if now - self._cleaned < _CLEAN_SECONDS:
             return
         self._cleaned = now

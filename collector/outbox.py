@@ -9,35 +9,32 @@ Neighbours of one signal travel as one parcel. Its members are committed before 
 a replay is the same rows under the same name, and a store that remembers names keeps them once.
 """
 
+import math
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Condition, Event, Lock, Thread
 from time import monotonic
+from typing import TypeVar
 
-from collector.batch import Batch, Signal, concat, content_id
-from collector.component import Exporter, ExporterConfig, Host
+from collector.batch import Batch, Signal, content_id
+from collector.component import Exporter, ExporterConfig
 from collector.delivery import Delivery, Interrupted
 from collector.errors import Divided, Retryable
 from collector.gather import Gather
 from collector.journal import Entry, Journal, NewEntry
 from collector.letters import DeadLetter
 from collector.memory import Note
-
-PARCEL_BYTES = 12 * 1024**2
-"""Bytes of memory after which a parcel is full, whatever its number of items."""
+from collector.outlet import GRACE_SECONDS
+from collector.parcel import PARCEL_BYTES, Queue, joined
+from collector.queue_file import file_of
 
 _CACHE_BYTES = PARCEL_BYTES
 _COMMIT_BYTES = 64 * 1024**2
+_AGAIN_SECONDS = 1.0
+"""How long to wait before something is tried again that failed in here, not at the other side."""
 
-
-def file_of(host: Host, config: ExporterConfig) -> Path | None:
-    """Return where the outbox before an exporter keeps its file; None when it has none."""
-    queue = config.sending_queue
-    if not queue.enabled or queue.storage == "memory":
-        return None
-    return host.base / queue.directory / (host.id.replace("/", "_") + ".sqlite")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +52,6 @@ class _New:
         return sum(entry.size for entry in self.entries) + sum(len(note.data) for note in self.notes)
 
 
-@dataclass(slots=True)
-class _Queue:
-    """Holds what waits of one signal, oldest first."""
-
-    entries: list[Entry] = field(default_factory=list)
-    rows: int = 0
-    memory: int = 0
-    since: float = 0.0
-
-    def add(self, entry: Entry) -> None:
-        if not self.entries:
-            self.since = monotonic()
-        self.entries.append(entry)
-        self.rows += entry.rows
-        self.memory += entry.memory
-
-    def cut(self, max_rows: int) -> list[Entry]:
-        """Remove and return the oldest entries that make one parcel."""
-        count = rows = memory = 0
-        for entry in self.entries:
-            if count and (rows + entry.rows > max_rows or memory + entry.memory > PARCEL_BYTES):
-                break
-            count, rows, memory = count + 1, rows + entry.rows, memory + entry.memory
-        taken, self.entries = self.entries[:count], self.entries[count:]
-        self.rows -= rows
-        self.memory -= memory
-        self.since = monotonic()
-        return taken
-
-
 class Outbox:
     """Stands before one exporter; see the module's drawing."""
 
@@ -98,7 +65,7 @@ class Outbox:
         self._journal_lock = Lock()
         self._arrived = Condition()
         self._share_commit = Gather(self._commit, lambda new: new.size, _COMMIT_BYTES)
-        self._queues: dict[Signal, _Queue] = {}
+        self._queues: dict[Signal, Queue] = {}
         self._sealed: list[tuple[int, list[Entry]]] = []
         self._cache: dict[int, Batch] = {}
         self._cached = 0
@@ -108,14 +75,14 @@ class Outbox:
         self._lacks_room = False
         self._stopping = Event()
         self._delivery = Delivery(exporter, self._bury, self._stopping)
-        self._give_up = Event()
+        self._until = math.inf
         self._thread: Thread | None = None
 
     # ------------------------------------------------------------------ life
 
     def start(self) -> None:
         """Open the file, take up what an earlier run left, start the exporter and the delivering thread."""
-        self._journal = Journal(file_of(self.host, self.config))
+        self._journal = Journal(file_of(self.host.id, self.config, self.host.base))
         self._dead, self._dead_size = self._journal.letters.total()
         self._set_lacks_room(False)
         self._resume(self._journal.waiting())
@@ -130,28 +97,36 @@ class Outbox:
         self._thread = Thread(target=self._run, name=f"outbox {self.host.id}", daemon=True)
         self._thread.start()
 
-    def stop(self, patience: float) -> None:
-        """Deliver what waits for at most *patience* seconds; the rest stays on disk for the next start."""
+    def drain(self, patience: float) -> None:
+        """Deliver what waits at once, and begin no parcel after *patience* seconds; the first call counts."""
+        if not self._stopping.is_set():
+            self._until = monotonic() + patience
         self._stopping.set()
         with self._arrived:
             self._arrived.notify_all()
+
+    def stop(self, patience: float) -> None:
+        """Deliver what waits for at most *patience* seconds; the rest stays on disk for the next start."""
+        self.drain(patience)
         if self._thread is not None:
-            self._thread.join(patience)
-            self._give_up.set()
-            self._thread.join(self.config.timeout)
+            self._thread.join(max(0.0, self._until + GRACE_SECONDS - monotonic()))
+        if self._thread is None or not self._thread.is_alive():
             self._thread = None
-        self.exporter.stop()
-        if self._journal is not None:
+            self.exporter.stop()
+        else:  # it uses the exporter, which ends with the process
+            self._log.warning("a delivery did not end in time; it is made again after the next start")
+        with self._journal_lock:
+            journal, self._journal = self._journal, None
+        if journal is not None:
             self._report_rest()
-            self._journal.close()
-            self._journal = None
+            journal.close()
 
     def _resume(self, entries: Sequence[Entry]) -> None:
         sealed: dict[int, list[Entry]] = {}
         for entry in entries:
             self._size += entry.size
             if entry.parcel is None:
-                self._queues.setdefault(entry.signal, _Queue()).add(entry)
+                self._queues.setdefault(entry.signal, Queue()).add(entry)
             else:
                 sealed.setdefault(entry.parcel, []).append(entry)
         self._sealed = sorted(sealed.items())
@@ -218,10 +193,12 @@ class Outbox:
         with self._arrived:
             for batch, entry in zip(batches, added, strict=True):
                 self._size += entry.size
-                self._queues.setdefault(entry.signal, _Queue()).add(entry)
+                self._queues.setdefault(entry.signal, Queue()).add(entry)
                 self._keep(entry, batch)
             self._gauges()
             self._arrived.notify()
+        if chosen:
+            self._clean()
         return answers
 
     def _choose(self, calls: Sequence[_New]) -> tuple[list[bool | Retryable], list[_New]]:
@@ -241,13 +218,19 @@ class Outbox:
         return answers, chosen
 
     def _add(self, chosen: Sequence[_New]) -> list[Entry]:
-        added = self._opened.add(
+        return self._opened.add(
             [entry for new in chosen for entry in new.entries],
             [request for new in chosen for request in new.requests],
             [note for new in chosen for note in new.notes],
         )
-        self._opened.clean(self.host.clock())
-        return added
+
+    def _clean(self) -> None:
+        """Let the journal forget what is out of date; what was taken stays taken if it cannot."""
+        try:
+            with self._journal_lock:
+                self._opened.clean(self.host.clock())
+        except Exception as error:
+            self._log.warning("the outbox could not remove what is out of date", error=str(error))
 
     def _keep(self, entry: Entry, batch: Batch) -> None:
         """Keep the columns at hand while there is room, so that the delivery need not read them back."""
@@ -259,7 +242,7 @@ class Outbox:
     # ------------------------------------------------------------------ out
 
     def _run(self) -> None:
-        while not self._give_up.is_set():
+        while monotonic() < self._until:
             try:
                 parcel = self._next_parcel()
                 if parcel is None:
@@ -268,8 +251,11 @@ class Outbox:
             except Interrupted:
                 return
             except Exception:
+                if self._journal is None:  # closed, as this took too long
+                    return
                 self._log.exception("the outbox met a bug; it goes on in a moment")
-                self._give_up.wait(1.0)
+                if self._stopping.wait(_AGAIN_SECONDS):
+                    return
 
     def _next_parcel(self) -> tuple[int, list[Entry]] | None:
         """Wait for enough to send and seal it; None when stopping and nothing is left."""
@@ -283,13 +269,14 @@ class Outbox:
                 if self._stopping.is_set():
                     return None
                 self._arrived.wait(wait)
-            entries = ready.cut(self.config.sending_queue.batch.max_size)
-        with self._journal_lock:
-            number = self._opened.seal(entries)
+            entries = ready.first(self.config.sending_queue.batch.max_size)
+        number = self._patiently(lambda journal: journal.seal(entries))
+        with self._arrived:
+            ready.remove(entries)
         self._sealed.append((number, entries))
         return number, entries
 
-    def _ready(self) -> tuple[_Queue | None, float | None]:
+    def _ready(self) -> tuple[Queue | None, float | None]:
         """Return the queue to deliver from now, or how long until one may be ready."""
         batching = self.config.sending_queue.batch
         queues = sorted((queue for queue in self._queues.values() if queue.entries), key=lambda queue: queue.since)
@@ -302,6 +289,17 @@ class Outbox:
             wait = min(batching.flush_timeout - age, wait or batching.flush_timeout)
         return None, wait
 
+    def _patiently(self, use: Callable[[Journal], T]) -> T:
+        """Return what *use* does with the journal once the disk lets it; raise `Interrupted` when stopping."""
+        while True:
+            try:
+                with self._journal_lock:
+                    return use(self._opened)
+            except sqlite3.Error as error:
+                self._log.error("the disk of the outbox fails, deliveries wait for it", error=str(error))
+            if self._stopping.wait(_AGAIN_SECONDS):
+                raise Interrupted
+
     @property
     def _opened(self) -> Journal:
         if self._journal is None:
@@ -310,14 +308,13 @@ class Outbox:
 
     def _deliver(self, number: int, entries: Sequence[Entry]) -> None:
         self._refused = []
-        whole = self._join(entries[0].name or f"{self._opened.writer}-{number}", entries)
+        pieces = self._join(entries[0].name or f"{self._opened.writer}-{number}", entries)
         if self.lasting:
             # A delivery may wait for long; its columns need not be held twice meanwhile.
             self._forget(entries)
-        if whole is not None:
-            self._delivery.send(whole)
-        with self._journal_lock:
-            self._opened.finish(number, self._refused)
+        for piece in pieces:
+            self._delivery.send(piece)
+        self._patiently(lambda journal: journal.finish(number, self._refused))
         self._sealed = [parcel for parcel in self._sealed if parcel[0] != number]
         self._forget(entries)
         with self._arrived:
@@ -327,9 +324,9 @@ class Outbox:
             self._gauges()
         self._set_lacks_room(False)
 
-    def _join(self, name: str, entries: Sequence[Entry]) -> Batch | None:
-        batches = [batch for entry in entries if (batch := self._load(entry)) is not None]
-        return concat(name, batches) if batches else None
+    def _join(self, name: str, entries: Sequence[Entry]) -> list[Batch]:
+        loaded = [(entry.seq, batch) for entry in entries if (batch := self._load(entry)) is not None]
+        return joined(name, loaded)
 
     def _forget(self, entries: Sequence[Entry]) -> None:
         with self._arrived:
@@ -341,8 +338,7 @@ class Outbox:
         batch = self._cache.get(entry.seq)
         if batch is not None:
             return batch
-        with self._journal_lock:
-            body = self._opened.body(entry.seq)
+        body = self._patiently(lambda journal: journal.body(entry.seq))
         try:
             return Batch.load(body)
         except ValueError as error:

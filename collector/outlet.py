@@ -8,6 +8,9 @@ from collector.batch import Batch
 from collector.component import Exporter
 from collector.memory import Note
 
+GRACE_SECONDS = 5.0
+"""How long a delivery that is under way when the patience ends may still take."""
+
 
 class Outlet(Protocol):
     """Is where a pipeline ends: an exporter, with or without a queue before it."""
@@ -28,8 +31,11 @@ class Outlet(Protocol):
     def start(self) -> None:
         """Start the exporter and its delivery."""
 
+    def drain(self, patience: float) -> None:
+        """Begin to deliver what waits, for at most *patience* seconds, and return."""
+
     def stop(self, patience: float) -> None:
-        """Deliver what waits for at most *patience* seconds, then release everything."""
+        """Drain, unless that was begun before, wait for its end, `GRACE_SECONDS` more at most, release everything."""
 
 
 class Direct:
@@ -44,6 +50,9 @@ class Direct:
     def start(self) -> None:
         """Start the exporter."""
         self.exporter.start()
+
+    def drain(self, patience: float) -> None:
+        """Do nothing: nothing ever waits here."""
 
     def stop(self, patience: float) -> None:  # noqa: ARG002 - nothing ever waits here
         """Stop the exporter."""

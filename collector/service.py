@@ -24,7 +24,7 @@ from collector.config import ComponentSpec, Configuration, PipelineSpec, Telemet
 from collector.errors import Permanent
 from collector.memory import Notebook
 from collector.outbox import Outbox
-from collector.outlet import Direct, Outlet
+from collector.outlet import GRACE_SECONDS, Direct, Outlet
 from collector.pipeline import Group, Pipeline, fan_out, remembering_last
 from collector.telemetry import Metrics
 from collector.web.endpoint import cannot_listen
@@ -32,7 +32,7 @@ from collector.web.endpoint import cannot_listen
 _LOOK_UP = 0.5
 """Seconds after which the main thread looks up for signals that did not wake it."""
 SHUTDOWN_SECONDS = 20.0
-"""How long the outboxes may deliver after the receivers stopped; what remains stays on disk."""
+"""How long stopping may take: receivers end, then all outboxes deliver at once; what remains stays on disk."""
 
 
 class StartError(Exception):
@@ -137,11 +137,17 @@ class Service:
             raise StartError(f"{f'{kind} {id_}'.rstrip()} cannot start: {reason}") from error
 
     def _draining(self, outlet: Outlet) -> Callable[[], None]:
-        return lambda: outlet.stop(max(0.0, self._deadline - monotonic()))
+        def stop() -> None:
+            patience = max(0.0, self._deadline - monotonic())
+            for one in self.outlets.values():
+                one.drain(patience)
+            outlet.stop(patience)
+
+        return stop
 
     def stop(self) -> None:
         """Stop everything that was started, last first; one failure does not keep the others running."""
-        self._deadline = monotonic() + SHUTDOWN_SECONDS
+        self._deadline = monotonic() + SHUTDOWN_SECONDS - GRACE_SECONDS
         while self._stops:
             try:
                 self._stops.pop()()

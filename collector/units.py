@@ -4,7 +4,7 @@ import math
 import re
 from typing import Annotated, Any, cast
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, PlainSerializer, SecretStr, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -48,6 +48,16 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "example": "1m30s"}),
 ]
 """Seconds; written ``200ms``, ``5s``, ``1m30s``."""
+
+
+def _more_than_nothing(seconds: float) -> float:
+    if seconds == 0:
+        raise ValueError("must be longer than 0s")
+    return seconds
+
+
+PositiveDuration = Annotated[Duration, AfterValidator(_more_than_nothing)]
+"""Seconds, more than none."""
 
 
 class Secret(SecretStr):

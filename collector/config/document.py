@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
@@ -12,11 +13,12 @@ from pydantic import Field
 
 from collector import registry
 from collector.batch import Signal
-from collector.component import ComponentConfig, Exporter, Processor
+from collector.component import ComponentConfig, Exporter, ExporterConfig, Processor
 from collector.config.message import suggestion
 from collector.config.model import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
 from collector.config.tree import Entry, Items, Map, Place, Report, Scalar, join, plain
 from collector.config.validate import validate
+from collector.queue_file import file_of, too_long
 from collector.registry import Kind
 
 T = TypeVar("T")
@@ -73,6 +75,7 @@ def build(tree: Map, report: Report) -> Configuration | None:
     used = _extensions(root, report)
     pipelines = _pipelines(root, report)
     _check_exporters(pipelines, sections, root, report)
+    _check_queues(pipelines, sections[Kind.EXPORTERS], _below(root, Kind.EXPORTERS.value), report)
     if telemetry is None or report.problems:
         return None
     receivers, processors, exporters, extensions = sections.values()
@@ -180,6 +183,23 @@ def _check_exporters(
                 text = f'exporter "{spec.id}" does not take {pipeline.signal}'
                 hint = f"it takes {', '.join(sorted(spec.cls.consumes))}; remove it here or choose another exporter"
                 report.problem(node.place, join("service::pipelines", pipeline.id), text, hint)
+
+
+def _check_queues(
+    pipelines: Mapping[str, PipelineSpec], exporters: Mapping[str, ComponentSpec], section: Entry, report: Report
+) -> None:
+    """Tell each exporter of a pipeline whose queue can have no file of its own."""
+    owners: dict[Path, str] = {}
+    used = [exporters[id_] for pipeline in pipelines.values() for id_ in pipeline.exporters if id_ in exporters]
+    for spec in {spec.id: spec for spec in used}.values():
+        path = file_of(spec.id, spec.config, Path()) if isinstance(spec.config, ExporterConfig) else None
+        text, hint = "", "set another sending_queue.directory, or rename one of them"
+        if path is not None and (excess := too_long(path)):
+            text, hint = f"the id is {excess} bytes too long for the name of its outbox's file", "shorten it"
+        elif path is not None and (owner := owners.setdefault(path, spec.id)) != spec.id:
+            text = f'its outbox would use the file of exporter "{owner}", {path}'
+        if text:
+            report.problem(_below(section, spec.id).place, join(Kind.EXPORTERS.value, spec.id), text, hint)
 
 
 def _references(listed: Entry, kind: Kind, known: tuple[str, ...], path: str, report: Report) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
@@ -619,6 +619,164 @@ def test_a_disk_that_fails_asks_the_client_to_come_back(make):
     outbox.put([spans("a")])
     outbox.stop(10)
     assert recorder.names == ["a"]
+
+
+@contextmanager
+def failing(folder: Path, change: str) -> Iterator[None]:
+    """Make SQLite fail at *change*, ``INSERT ON sealed`` for example, as on a full disk."""
+    path = folder / "recorder_1.sqlite"
+    for statement in (
+        f"CREATE TRIGGER full BEFORE {change} BEGIN SELECT raise(ABORT, 'database or disk is full'); END",
+        "DROP TRIGGER full",
+    ):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(statement)
+        if statement.startswith("CREATE"):
+            yield
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the outbox try again at once what failed in it."""
+    monkeypatch.setattr("collector.outbox._AGAIN_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_the_disk_does_not_let_it_seal_waits_and_goes_out_later(make, tmp_path):
+    outbox, recorder = make()
+    outbox.start()
+    with capture_logs() as logs:
+        with failing(tmp_path, "INSERT ON sealed"):
+            outbox.put([spans("a", "b")])
+            until(lambda: len(logs) > 2)
+            outbox.put([spans("c")])
+            assert recorder.tried == []
+            assert {(line["event"], line["error"]) for line in logs} == {
+                ("the disk of the outbox fails, deliveries wait for it", "database or disk is full")
+            }
+        until(lambda: recorder.names == ["a", "b", "c"])
+    outbox.stop(10)
+
+    assert waiting(tmp_path) == []
+    assert gauge(outbox, "queue_size") == 0
+    assert [(queue.rows, queue.memory) for queue in outbox._queues.values()] == [(0, 0)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_could_not_be_sealed_is_there_after_a_restart(make, tmp_path):
+    outbox, _ = make()
+    outbox.start()
+    with capture_logs() as logs, failing(tmp_path, "INSERT ON sealed"):
+        outbox.put([spans("a")])
+        until(lambda: logs)
+        outbox.stop(10)
+    assert logs[-1]["batches"] == 1
+
+    later, again = make()
+    later.start()
+    later.stop(10)
+    assert again.names == ["a"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_delivery_is_not_made_again_because_the_disk_does_not_let_it_end(make, tmp_path):
+    outbox, recorder = make()
+    outbox.start()
+    with capture_logs() as logs:
+        with failing(tmp_path, "DELETE ON batches"):
+            outbox.put([spans("a")])
+            until(lambda: len(logs) > 2)
+        until(lambda: gauge(outbox, "queue_size") == 0)
+
+    assert len(recorder.tried) == 1
+
+
+@pytest.mark.parametrize("change", ["DELETE ON notes", "DELETE ON recent"])
+def test_what_was_written_counts_though_what_is_out_of_date_cannot_be_removed(make, tmp_path, monkeypatch, change):
+    monkeypatch.setattr("collector.journal.REMEMBERED", 1)
+    outbox, recorder = make()
+    outbox.start()
+    with capture_logs() as logs, failing(tmp_path, change):
+        for name in "abc":
+            assert outbox.put([spans(name)], [name], [Note("one", 1.0, b"out of date")])
+        until(lambda: recorder.names == ["a", "b", "c"])
+
+    assert {line["event"] for line in logs} == {"the outbox could not remove what is out of date"}
+
+
+def test_batches_of_other_columns_travel_apart_and_hold_up_nobody(make, tmp_path):
+    outbox, recorder = make(batch=BatchConfig(flush_timeout=60.0, min_size=4, max_size=10))
+
+    def refuse(batch: Batch) -> None:
+        if "b" in names_of(batch):
+            raise Retryable("the answer was lost")
+
+    recorder.answer = refuse
+    outbox.start()
+    lacking = spans("b", "c")
+    lacking = lacking.with_main(lacking.main.drop_columns(["status_message"]))
+    for batch in (spans("a"), lacking, spans("d")):
+        outbox.put([batch])
+    until(lambda: len(recorder.tried) > 2)
+    outbox.stop(0)
+    assert [names_of(batch) for batch in recorder.tried[:2]] == [["a", "d"], ["b", "c"]]
+    with closing(Journal(tmp_path / "recorder_1.sqlite")) as journal:
+        assert len({entry.parcel for entry in journal.waiting()}) == 1
+
+    later, again = make()
+    later.start()
+    later.put([spans("e")])
+    later.stop(10)
+    assert again.names == ["a", "d", "b", "c", "e"]
+    assert [batch.id for batch in again.sent[:2]] == [batch.id for batch in recorder.tried[:2]]
+    assert waiting(tmp_path) == []
+
+
+def test_no_parcel_is_begun_when_the_patience_is_over(make, tmp_path):
+    outbox, recorder = make()
+    let_go = Event()
+    recorder.answer = lambda batch: until(let_go.is_set)
+    outbox.start()
+    for name in "abc":
+        outbox.put([spans(*(f"{name}{number}" for number in range(9)))])
+    recorder.called.clear()
+    stopping = Thread(target=outbox.stop, args=(0,))
+    until(lambda: recorder.tried)
+    stopping.start()
+    until(outbox._stopping.is_set)
+    let_go.set()
+    stopping.join()
+
+    assert [batch.rows for batch in recorder.sent] == [9]
+    assert [entry.rows for entry in waiting(tmp_path)] == [9, 9]
+
+
+def test_a_delivery_that_does_not_end_is_left_alone_and_made_again_after_the_next_start(make, tmp_path, monkeypatch):
+    monkeypatch.setattr("collector.outbox.GRACE_SECONDS", 0.05)
+    outbox, recorder = make()
+    let_go = Event()
+    stopped = []
+    monkeypatch.setattr(recorder, "stop", lambda: stopped.append(let_go.is_set()))
+    recorder.answer = lambda batch: until(let_go.is_set)
+    outbox.start()
+    outbox.put([spans("a")])
+    until(lambda: recorder.tried)
+    with capture_logs() as logs:
+        outbox.stop(0)
+        assert [line["event"] for line in logs] == [
+            "a delivery did not end in time; it is made again after the next start",
+            "undelivered batches stay in the outbox for the next start",
+        ]
+        assert stopped == []
+        thread = outbox._thread
+        let_go.set()
+        thread.join(10)
+        assert len(logs) == 2
+
+    later, again = make()
+    later.start()
+    later.stop(10)
+    assert [batch.id for batch in again.sent] == [batch.id for batch in recorder.tried]
 
 
 def test_the_memory_queue_writes_nothing_and_delivers_the_same(make, tmp_path):

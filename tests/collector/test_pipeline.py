@@ -161,6 +161,16 @@ def test_batches_come_one_at_a_time_to_who_remembers(tmp_path):
     assert sorted(kept.names) == sorted([f"{turn}.{n}" for turn in range(6) for n in range(10)] + list("0123456789"))
 
 
+def test_notes_are_kept_by_the_last_outlet_alone(tmp_path):
+    running = Running([Outbox(keeper(tmp_path, "whole")), Outbox(keeper(tmp_path, "plain", SpanKeeper))])
+    running.pipeline.consume(spans("a"))
+    first, last = running.outlets
+
+    assert (first.exporter.host.id, first.notes("counter")) == ("plain", [])
+    assert (last.exporter.host.id, last.notes("counter")) == ("whole", [b"a"])
+    running.stop()
+
+
 def test_notes_go_where_they_last_and_rollups_are_wanted(tmp_path):
     direct = Direct(keeper(tmp_path, "direct"))
     memory = Outbox(keeper(tmp_path, "memory", storage="memory"))

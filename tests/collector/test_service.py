@@ -1,9 +1,12 @@
 """The running whole: what starts first, what stops first, and what a failing start leaves behind."""
 
 import json
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from threading import Event, Semaphore, Thread
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -12,6 +15,7 @@ import structlog
 
 from collector.batch import Batch, Signal
 from collector.component import (
+    BatchConfig,
     Component,
     ComponentConfig,
     Exporter,
@@ -24,7 +28,8 @@ from collector.component import (
 )
 from collector.config import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
 from collector.errors import Permanent, Retryable
-from collector.service import Service, StartError, configure_logging
+from collector.outlet import GRACE_SECONDS
+from collector.service import SHUTDOWN_SECONDS, Service, StartError, configure_logging
 from tests.batches import names_of, spans
 
 
@@ -209,6 +214,77 @@ def test_each_pipeline_sees_a_batch_for_the_first_time():
         ("out/1", ["you"]),
         ("out/2", ["you"]),
     ]
+
+
+def queued(folder: Path, kind: type[Out], flush_timeouts: dict[str, float]) -> Service:
+    """Return a started service with a disk queue before each exporter, which has got one batch."""
+    made = configuration({"traces": ([], [*flush_timeouts])}, out=kind)
+    exporters = {}
+    for id_, seconds in flush_timeouts.items():
+        queue = SendingQueueConfig(directory=str(folder), batch=BatchConfig(flush_timeout=seconds))
+        exporters[id_] = replace(made.exporters[id_], config=ExporterConfig(sending_queue=queue))
+    service = Service(replace(made, exporters=exporters))
+    service.start()
+    In.made[0].consume(spans("hello"))
+    return service
+
+
+def test_all_queues_are_emptied_at_the_same_time(tmp_path):
+    other_delivered = Event()
+
+    class Waiting(Out):
+        def export(self, batch: Batch) -> None:
+            if self.host.id == "out/first":
+                other_delivered.set()
+            elif not other_delivered.wait(30):
+                raise Retryable("the other one did not deliver")
+            super().export(batch)
+
+    queued(tmp_path, Waiting, {"out/first": 3600.0, "out/last": 3600.0}).stop()
+
+    assert sorted(id_ for id_, _ in Out.sent) == ["out/first", "out/last"]
+
+
+def test_exporters_that_hang_have_one_deadline_together(tmp_path, monkeypatch):
+    monkeypatch.setattr("collector.service.SHUTDOWN_SECONDS", 0.1)
+    monkeypatch.setattr("collector.service.GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("collector.outbox.GRACE_SECONDS", 0.05)
+    let_go = Event()
+    hanging = Semaphore(0)
+
+    class Hanging(Out):
+        def export(self, batch: Batch) -> None:
+            hanging.release()
+            let_go.wait(120)
+
+    service = queued(tmp_path, Hanging, {"out/first": 0.01, "out/last": 0.01})
+    for _ in range(2):
+        hanging.acquire(timeout=10)
+    stopping = Thread(target=service.stop)
+    stopping.start()
+    stopping.join(20)
+    hung = stopping.is_alive()
+    let_go.set()
+    stopping.join()
+
+    assert not hung, "it waited for a delivery that does not end"
+
+
+def test_stopping_takes_no_longer_than_the_documentation_and_the_manifests_allow():
+    root = Path(__file__).parents[2]
+    said = f"{SHUTDOWN_SECONDS:.0f} seconds"
+
+    assert GRACE_SECONDS < SHUTDOWN_SECONDS
+    for page in ("docs/deploy.md", "docs/operations.md", "deploy/compose.yaml"):
+        assert said in (root / page).read_text(), page
+    for file, given in {
+        "deploy/compose.yaml": r"stop_grace_period: (\d+)s",
+        "deploy/systemd/genai-collector.service": r"TimeoutStopSec=(\d+)",
+        "deploy/kubernetes/genai-collector.yaml": r"terminationGracePeriodSeconds: (\d+)",
+    }.items():
+        assert [int(seconds) >= 2 * SHUTDOWN_SECONDS for seconds in re.findall(given, (root / file).read_text())] == [
+            True
+        ]
 
 
 def test_a_component_that_cannot_start_is_named_and_the_others_are_stopped():

@@ -1,5 +1,6 @@
 """The file exporter: what is written is whole, kept through crashes, and read by its owner only."""
 
+import os
 import resource
 import stat
 from collections.abc import Iterator
@@ -67,6 +68,22 @@ def test_messages_stand_behind_their_sizes_in_a_private_file(tmp_path: Path) -> 
     path = tmp_path / "new" / "otlp.out"
     assert messages(path.read_bytes()) == [encode(spans(name)) for name in "abc"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_record_is_synced_before_the_delivery_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, int]] = []
+    sync = os.fsync
+
+    def noted(file: int) -> None:
+        sync(file)
+        synced.append((os.fstat(file).st_ino, os.fstat(file).st_size))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with started(make(tmp_path)) as exporter:
+        for name in "ab":
+            exporter.export(spans(name))
+            now = (tmp_path / "otlp.out").stat()
+            assert synced[-1] == (now.st_ino, now.st_size)
 
 
 def test_json_stands_on_lines(tmp_path: Path) -> None:

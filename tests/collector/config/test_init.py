@@ -160,6 +160,74 @@ def test_a_component_that_does_not_load_is_a_mistake(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("timeout: 0s", "timeout: must be longer than 0s"),
+        ("sending_queue: {queue_size: 0}", "sending_queue::queue_size: must be greater than 0, not 0"),
+        ("sending_queue: {dead_letters_size: -1}", "dead_letters_size: must be greater than or equal to 0, not -1"),
+        ("sending_queue: {batch: {min_size: -1}}", "batch::min_size: must be greater than or equal to 0, not -1"),
+        ("sending_queue: {batch: {max_size: -3}}", "batch::max_size: must be greater than or equal to 0, not -3"),
+        (
+            "sending_queue: {batch: {max_size: 100}}",
+            "sending_queue::batch: max_size 100 is less than min_size 16384; lower min_size, too",
+        ),
+        ("retry_on_failure: {initial_interval: 0s}", "retry_on_failure::initial_interval: must be longer than 0s"),
+        ("retry_on_failure: {max_interval: 0s}", "retry_on_failure::max_interval: must be longer than 0s"),
+        ("retry_on_failure: {multiplier: 0}", "multiplier: must be greater than or equal to 1, not 0"),
+        ("retry_on_failure: {multiplier: .inf}", "multiplier: must be a finite number, not Infinity"),
+        ("retry_on_failure: {randomization_factor: 5}", "randomization_factor: must be less than or equal to 1, not 5"),
+        ("retry_on_failure: {randomization_factor: -1}", "must be greater than or equal to 0, not -1"),
+    ],
+)
+def test_numbers_of_queues_and_retries_that_make_no_sense_are_mistakes(value, told):
+    (mistake,) = mistakes(f"yaml:{GOOD}", f"yaml:exporters: {{toy_out: {{{value}}}}}")
+
+    assert mistake.endswith(told)
+
+
+def test_no_limit_of_rows_and_the_least_of_everything_are_none():
+    body = "sending_queue: {queue_size: 1, dead_letters_size: 0, batch: {flush_timeout: 0s, min_size: 0, max_size: 0}}"
+    retry = "retry_on_failure: {initial_interval: 1ns, multiplier: 1, randomization_factor: 0, max_elapsed_time: 0s}"
+
+    load([f"yaml:{GOOD}", f"yaml:exporters: {{toy_out: {{{body}, {retry}}}}}"])
+
+
+def exporting(*ids, options="path: x"):
+    lines = [f'  "{id_}": {{{options}}}' for id_ in ids]
+    listed = ", ".join(f'"{id_}"' for id_ in ids)
+    return "\n".join(
+        [
+            "yaml:receivers: {toy_in: }",
+            "exporters:",
+            *lines,
+            f"service: {{pipelines: {{traces: {{receivers: [toy_in], exporters: [{listed}]}}}}}}",
+        ]
+    )
+
+
+def test_an_id_that_is_too_long_for_a_file_is_a_mistake_where_there_is_one():
+    long = "file/" + "x" * 300
+
+    assert mistakes(exporting(long)) == [
+        f"yaml:3:3: exporters::{long}: the id is 72 bytes too long for the name of its outbox's file; shorten it"
+    ]
+    load([exporting(long, options="path: x, sending_queue: {storage: memory}")])
+
+
+def test_two_exporters_may_not_use_one_outbox(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    load([exporting("file/a/b", "file/a_b", "file/a")])
+
+    assert mistakes(exporting("otlp/http", "otlp_http", options="endpoint: 'http://localhost:1'")) == [
+        'yaml:4:3: exporters::otlp_http: its outbox would use the file of exporter "otlp/http", '
+        "data/outbox/otlp_http.sqlite; set another sending_queue.directory, or rename one of them"
+    ]
+    (tmp_path / "data" / "outbox").mkdir(parents=True)
+    (tmp_path / "data" / "outbox" / "file_a_b.sqlite").touch()
+    assert len(mistakes(exporting("file/a/b", "file/a_b"))) == 1
+
+
 def test_no_secret_is_told():
     told = "\n".join(
         mistakes(
