@@ -242,10 +242,10 @@ class Outbox:
     # ------------------------------------------------------------------ out
 
     def _run(self) -> None:
-        while monotonic() < self._until:
+        while True:
             try:
                 parcel = self._next_parcel()
-                if parcel is None:
+                if parcel is None or monotonic() >= self._until:
                     return
                 self._deliver(*parcel)
             except Interrupted:

@@ -561,6 +561,7 @@ def test_a_file_of_a_format_before_is_taken_over(make, tmp_path, version):
     recorder.answer = down
     outbox.start()
     outbox.put([spans("a")])
+    until(lambda: recorder.tried)
     outbox.stop(0)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("ALTER TABLE batches ADD COLUMN parcel INTEGER")
