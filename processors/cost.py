@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from collector.attributes import Attributes, attributes_of, first_rows
 from collector.batch import Batch, Signal
+from collector.bounds import MOST_NANODOLLARS, MOST_TOKENS
 from collector.component import ComponentConfig, Host, Processor
 from collector.errors import ConfigError, Problem
 from collector.prices import PriceBook, Quantities, Rates, nanodollars, read_own
@@ -35,10 +36,8 @@ _COUNTS = (
 )
 _KEYS = (*_TEXTS, *_TIERS, *_COUNTS, REPORTED)
 _INPUT, _OUTPUT = 0, 4
-_MOST_TOKENS = 2**30  # times the dearest price still fits 64 bits; no call has more
 _DAY = 86_400 * 10**9
 _MOST_NUMBERS = 2**62
-_MOST_DOLLARS = 1e6  # for one call
 
 Numbers = npt.NDArray[np.int64]
 
@@ -118,7 +117,7 @@ def _calls_of(batch: Batch, attributes: Attributes) -> _Calls | None:
         return None
     rows, codes = rows[calls], codes[:, calls]
     tokens = attributes.naturals(found[len(_TEXTS) + len(_TIERS) : -2, rows])
-    tokens[tokens > _MOST_TOKENS] = -1
+    tokens[tokens > MOST_TOKENS] = -1
     embeddings = np.array([word == "embeddings" for word in words])[codes[0]]
     tokens[_OUTPUT, embeddings] = -1
     start = np.asarray(batch.column("start_time_unix_nano"))[rows]
@@ -148,7 +147,7 @@ def _reported(attributes: Attributes, positions: Numbers) -> npt.NDArray[np.floa
     if positions.max(initial=-1) < 0:
         return np.full(len(positions), -1.0)
     dollars = np.nan_to_num(np.asarray(attributes.numbers(positions).fill_null(-1.0)), nan=-1.0)
-    return np.where((dollars >= 0) & (dollars <= _MOST_DOLLARS), dollars, -1.0)
+    return np.where((dollars >= 0) & (dollars * 1e9 <= MOST_NANODOLLARS), dollars, -1.0)
 
 
 def _costs(calls: _Calls, book: PriceBook) -> Numbers:
@@ -169,6 +168,7 @@ def _costs(calls: _Calls, book: PriceBook) -> Numbers:
     tokens = np.maximum(calls.tokens[:, counted], 0)
     rates = _rates(prices, kind, tokens[_INPUT])
     costs[counted] = nanodollars(Quantities(*tokens), Rates(*rates.T))
+    costs[costs > MOST_NANODOLLARS] = -1
     return costs
 
 

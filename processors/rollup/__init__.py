@@ -112,6 +112,10 @@ class RollupProcessor(Processor):
     who asked says nothing. Such spans may come in any order, in any request: what is found out late becomes a row that
     adds and takes out (negative sums), so that all rows together are right. Spans that do not count say so.
 
+    What no call can have is taken as not said: more than 2^30 tokens of a kind, 8,796 USD or 2 hours and 26 minutes. So
+    no request can sum to more than 64 bits hold; ClickHouse's own sums end at 2^63, which are 292 years of calls or 9.2
+    billion USD, and go on below zero.
+
     Where a service (and library) sends no spans, its log events or else its metrics count, never two signals at once.
     """
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, attributes_of, resource_attributes_of
 from collector.batch import Batch
+from collector.bounds import MOST_NANODOLLARS, MOST_NANOSECONDS, MOST_TOKENS
 from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, tier_of
 from processors.rollup.errors import CallTable
 
@@ -79,8 +80,7 @@ RESPONSE_ID, PROMPT, TOLD = _IDENTITY
 SERVER = 2  # SpanKind
 ERROR = 2  # StatusCode
 
-_MOST = np.array([[2**40]] * (len(COUNTS) - 1) + [[2**50]])  # no call has more; sums of less cannot leave 64 bits
-_LONGEST = 2**50  # nanoseconds, 13 days: no call takes longer, so such a time is wrong
+_MOST = np.array([[MOST_TOKENS]] * (len(COUNTS) - 1) + [[MOST_NANODOLLARS]])
 _FEW = 8  # resources
 
 Numbers = npt.NDArray[np.int64]
@@ -153,7 +153,7 @@ def calls_of(batch: Batch, table: CallTable) -> Calls | None:
     found = found[:, rows]
     start, end = (np.asarray(batch.column(name))[rows] for name in ("start_time_unix_nano", "end_time_unix_nano"))
     lasted = end - start
-    timed = (start > 0) & (end >= start) & (lasted <= _LONGEST)
+    timed = (start > 0) & (end >= start) & (lasted <= MOST_NANOSECONDS)
     embeddings = np.array([table.operations.get(word) == "embeddings" for word in words])[texts[1]]
     return Calls(
         rows=rows,

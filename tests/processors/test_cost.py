@@ -69,6 +69,7 @@ def test_what_a_call_says_decides(more, cost):
         {"gen_ai__request__model": None},
         {"gen_ai__usage__input_tokens": None, "gen_ai__usage__output_tokens": None},
         {"gen_ai__usage__input_tokens": 2**40, "gen_ai__usage__output_tokens": -1},
+        {"gen_ai__usage__input_tokens": 2**30, "gen_ai__usage__output_tokens": 2**30},
         {"gen_ai__operation__name": "invoke_agent"},
         {"gen_ai__operation__name": None},
     ],

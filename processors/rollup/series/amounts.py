@@ -58,10 +58,19 @@ def rows_of(changes: Iterable[Change]) -> pa.RecordBatch:
     kept = sorted((row, amounts) for row, amounts in totals.items() if amounts.sums or any(amounts.maps.values()))
     columns: list[list[Any]] = [[row.slot for row, _ in kept]]
     columns += [[row.dimensions[place] for row, _ in kept] for place in range(len(ROLLUP_DIMENSIONS))]
-    columns += [[amounts.sums.get(name, 0) for _, amounts in kept] for name in ROLLUP_SUMS]
-    columns += [[sorted(amounts.maps.get(name, {}).items()) for _, amounts in kept] for name in ROLLUP_MAPS]
+    columns += [[_wrapped(amounts.sums.get(name, 0)) for _, amounts in kept] for name in ROLLUP_SUMS]
+    columns += [[_pairs(amounts.maps.get(name, {})) for _, amounts in kept] for name in ROLLUP_MAPS]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, ROLLUPS, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=ROLLUPS)
+
+
+def _pairs(amounts: Mapping[Any, int]) -> list[tuple[Any, int]]:
+    return [(key, _wrapped(amount)) for key, amount in sorted(amounts.items())]
+
+
+def _wrapped(amount: int) -> int:
+    """Return what ClickHouse's own sums make of an amount beyond 64 bits, so that taking it out leaves nothing."""
+    return (amount + 2**63) % 2**64 - 2**63
 
 
 def amounts_of(rollups: pa.RecordBatch) -> Iterable[tuple[Row, Amounts]]:

@@ -16,6 +16,7 @@ from xxhash import xxh3_64_intdigest
 
 from collector.attributes import Attributes, attributes_of
 from collector.batch import Batch, Signal
+from collector.bounds import MOST_NANODOLLARS, MOST_NANOSECONDS
 from collector.rewrite import Addition, rewritten
 from collector.schema import SPANS
 from processors.rollup.calls import COUNTS, ERROR, OPERATION, TEXTS, Calls, Numbers, Places, calls_of, places_of
@@ -24,8 +25,6 @@ from processors.rollup.series.sources import EventRule, sources
 
 _MARK = "genai_collector.call"
 _DOLLARS = len(COUNTS) - 1
-_MOST_DOLLARS = 1e6  # for one call
-_LONGEST = 1e9  # milliseconds
 _TOKENS = {
     "input_tokens": COUNTS.index("gen_ai.usage.input_tokens"),
     "output_tokens": COUNTS.index("gen_ai.usage.output_tokens"),
@@ -98,7 +97,7 @@ class Events:
     def calls(self, told: Told) -> Calls | None:
         """Return the records as calls."""
         attributes, rule, rows = self.attributes, told.rule, told.rows
-        length = self._numbers(sources().event_duration, rows, _LONGEST)
+        length = self._numbers(sources().event_duration, rows, MOST_NANOSECONDS / 1e6)
         end = self.times[rows]
         lasted = np.where(np.isnan(length), 0, length * 1e6).astype(np.uint64)
         start = np.where(lasted < end, end - lasted, end)
@@ -119,7 +118,7 @@ class Events:
         if calls is None:
             return None
         rows = rows[calls.rows]
-        dollars = self._numbers(sources().event_cost, rows, _MOST_DOLLARS)
+        dollars = self._numbers(sources().event_cost, rows, MOST_NANODOLLARS / 1e9)
         tokens = _completed(calls.tokens, rule, attributes, rows)
         tokens[_DOLLARS] = np.where(dollars > 0, np.nan_to_num(dollars) * 1e9, tokens[_DOLLARS]).round()
         return replace(calls, tokens=tokens)

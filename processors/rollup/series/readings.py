@@ -5,6 +5,7 @@ Such points are few (one a series and export), so each is plain Python; of all o
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -27,7 +28,8 @@ _NO_VALUE = 1  # flags
 _NANOSECONDS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
 _MOST = 2**60
 _FINE_BELOW, _FINE_COUNT, _FINE_MOST = 10.0, 8, 100.0  # seconds
-_COARSEST = 3  # scale of exponential buckets, 9 % wide
+_COARSEST, _FINEST = 3, 20  # scales of exponential buckets, 9 % wide and what SDKs begin with
+_FURTHEST = 500  # power of 2: seconds beyond are in the last bucket of the sketch, or in that of 0
 _EXPLICIT = 1000  # layout
 
 _COLUMNS = (
@@ -183,6 +185,9 @@ def _value(point: Mapping[str, Any], metric: Mapping[str, Any], rule: MetricRule
         told = point["as_double"] if point["as_int"] is None else point["as_int"]
         number = _whole(told, 1e9 if rule.feeds == "cost" else 1)
         return None if number is None else Value(number, 0) if counts else Value(0, number)
+    told = (point["count"], point["zero_count"] or 0, *_buckets(point))
+    if max(told) > _MOST:
+        return None
     if rule.only:
         return Value(point["count"], 0)
     factor = {"calls": _NANOSECONDS.get(metric["unit"], 1e9), "tokens": 1, "cost": 1e9}[rule.feeds]
@@ -191,6 +196,10 @@ def _value(point: Mapping[str, Any], metric: Mapping[str, Any], rule: MetricRule
         return None
     layout, buckets = _latencies(point, factor / 1e9) if counts else (0, {})
     return Value(point["count"], amount, layout, buckets)
+
+
+def _buckets(point: Mapping[str, Any]) -> Sequence[int]:
+    return (point["bucket_counts"] if point["scale"] is None else point["positive_bucket_counts"]) or ()
 
 
 def _whole(told: float | None, factor: float) -> int | None:
@@ -207,7 +216,7 @@ def _latencies(point: Mapping[str, Any], unit: float) -> tuple[int, Mapping[int,
     if point["scale"] is not None:
         return _exponential(point, unit)
     bounds = tuple(unit * bound for bound in point["explicit_bounds"] or ())
-    counts = point["bucket_counts"] or ()
+    counts = _buckets(point)
     places = _places(bounds)
     if not places or len(counts) != len(places):
         return 0, {}
@@ -218,19 +227,20 @@ def _latencies(point: Mapping[str, Any], unit: float) -> tuple[int, Mapping[int,
 def _places(bounds: tuple[float, ...]) -> tuple[int, ...]:
     """Return the sketch's bucket of each bucket between *bounds*, in seconds; nothing where they are too coarse."""
     fine = bounds and bounds[-1] <= _FINE_MOST and sum(0 < bound < _FINE_BELOW for bound in bounds) >= _FINE_COUNT
-    if not fine:
+    if not fine or not all(lower < upper for lower, upper in pairwise(bounds)):
         return ()
     lower, upper = np.array([0.0, *bounds]), np.array([*bounds, bounds[-1]])
-    middle = np.where(lower > 0, np.sqrt(np.maximum(lower * upper, 0)), upper / 2)
+    middle = np.where(lower > 0, np.sqrt(np.maximum(lower, 0) * np.maximum(upper, 0)), upper / 2)
     return tuple(bucket_of(middle).tolist())
 
 
 def _exponential(point: Mapping[str, Any], unit: float) -> tuple[int, Mapping[int, int]]:
-    scale, counts = point["scale"], point["positive_bucket_counts"] or ()
-    if scale < _COARSEST:
+    scale, counts = point["scale"], _buckets(point)
+    if not _COARSEST <= scale <= _FINEST:
         return 0, {}
     numbers = (point["positive_offset"] or 0) + np.arange(len(counts))
-    places = bucket_of(unit * np.exp2((numbers + 0.5) / 2.0**scale)).tolist()
+    powers = np.clip((numbers + 0.5) / 2.0**scale, -_FURTHEST, _FURTHEST)
+    places = bucket_of(unit * np.exp2(powers)).tolist()
     zero = (int(bucket_of(np.zeros(1))[0]), point["zero_count"] or 0)
     return scale, _summed([zero, *zip(places, counts, strict=True)])
 

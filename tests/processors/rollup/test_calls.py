@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from collector.batch import Signal
+from collector.bounds import MOST_NANOSECONDS
 from collector.component import Host
 from processors.rollup import RollupConfig, RollupProcessor
 from tests.processors.spans import START, batch_from, batch_of, span_of
@@ -176,8 +177,8 @@ def test_first_tokens_are_those_of_streams(stream, first, count):
         (START, START - 1, 0, 0),
         (0, START, 0, 0),
         (START, 0, 0, 0),
-        (START, START + 2**50, 2**50, 1),
-        (START, START + 2**50 + 1, 0, 0),
+        (START, START + MOST_NANOSECONDS, MOST_NANOSECONDS, 1),
+        (START, START + MOST_NANOSECONDS + 1, 0, 0),
         (START, 2**64 - 1, 0, 0),
     ],
 )

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from collector.batch import Signal
+from collector.bounds import MOST_NANODOLLARS, MOST_NANOSECONDS, MOST_TOKENS
 from collector.component import Host
 from collector.prices.book import shipped
 from collector.schema import CONTEXT_BANDS, ROLLUP_DIMENSIONS, ROLLUP_MAPS, ROLLUP_SUMS, ROLLUPS
 from collector.sketch import middle_of
 from processors.rollup import RollupConfig, RollupProcessor
+from tests.processors.items import batch_of_items
 from tests.processors.spans import START, batch_of, span_of
 
 MINUTE = 60 * 10**9
@@ -197,13 +199,53 @@ def test_the_interval_is_whole_seconds(interval):
 
 
 def test_sums_are_exact():
-    large = 2**40 - 1
+    large = 2**30 - 1
     spans = [("s", {"attributes": {**CHAT, "gen_ai.usage.input_tokens": large - n}}) for n in range(3)]
-    durations = [("s", {"attributes": CHAT, "endTimeUnixNano": str(START + 2**50 - n)}) for n in range(21)]
+    durations = [("s", {"attributes": CHAT, "endTimeUnixNano": str(START + 2**43 - 1 - n)}) for n in range(21)]
     [table] = rolled(request([*spans, *durations]))
 
     assert 3 * large - 3 == sum(table["input_tokens"].to_pylist())
-    assert sum(table["duration_nano"].to_pylist()) == 21 * 2**50 - 210 + 3 * 1_500_000_000
+    assert sum(table["duration_nano"].to_pylist()) == 21 * (2**43 - 1) - 210 + 3 * 1_500_000_000
+
+
+def test_the_most_of_as_many_calls_as_a_request_can_hold_stays_within_64_bits():
+    spans = [
+        {"usage.input_tokens": MOST_TOKENS, "cost.nano_usd": MOST_NANODOLLARS},
+        {"usage.input_tokens": MOST_TOKENS + 1, "cost.nano_usd": MOST_NANODOLLARS + 1},
+    ]
+    names = {"usage.input_tokens": "gen_ai.usage.input_tokens", "cost.nano_usd": "genai_collector.cost.nano_usd"}
+    told = [{**CHAT, **{names[name]: number for name, number in span.items()}} for span in spans]
+    ends = [str(START + MOST_NANOSECONDS + more) for more in range(2)]
+    [table] = rolled(
+        request([("s", {"attributes": one, "endTimeUnixNano": end}) for one, end in zip(told, ends, strict=True)])
+    )
+
+    totals = {
+        name: sum(table[name].to_pylist()) for name in ("calls", "input_tokens", "cost_nano_usd", "duration_nano")
+    }
+    assert totals.pop("calls") == 2
+    assert all(0 < 2**20 * total < 2**63 for total in totals.values()), totals
+
+
+def test_groups_are_told_apart_however_many_dimensions_have_many_values():
+    def named(number, start):
+        keys = ("gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "openai.request.service_tier")
+        where = ("service.name", "telemetry.sdk.language", "deployment.environment")
+        return {
+            "resource": {key: f"{number:03}" for key in where},
+            "attributes": {"gen_ai.operation.name": "chat", **{key: f"{number:03}" for key in keys}},
+            "trace_id": f"{start + number:032x}",
+            "start_time_unix_nano": start,
+            "end_time_unix_nano": start + 1,
+        }
+
+    later = named(0, START + MINUTE)
+    batch = batch_of_items(Signal.TRACES, [later, *(named(number, START) for number in range(256))])
+    [table] = rolled(batch)
+
+    assert table.num_rows == 257
+    keys = list(zip(*(table[name].to_pylist() for name in ("time", *ROLLUP_DIMENSIONS)), strict=True))
+    assert keys == sorted(keys)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from processors.rollup.series.choice import ANY, SPANS, Choice, Cover
 from processors.rollup.series.ledger import Ledger
 from processors.rollup.series.readings import Source
 from tests.processors.rollup.series.told import (
+    FINE,
     LIBRARY,
     MINUTE,
     START,
@@ -109,6 +110,106 @@ def test_operations_that_are_no_calls_and_gauges_feed_nothing():
 def test_values_that_cannot_be_are_left_out(bad):
     assert Subject().take(points(histogram(1, bad))) == []
     assert Subject().take(points(counter(bad, "gen_ai.total.requests"))) == []
+
+
+def exponential(scale=5, offset=0, counts=(1,), zero=0):
+    point = histogram(1, 1.5, bounds=[], buckets=[])
+    told = {"scale": scale, "zero_count": zero, "positive_offset": offset, "positive_bucket_counts": list(counts)}
+    metric = {**point["metric"], "type": "exponential_histogram"}
+    return {**point, "bucket_counts": None, "explicit_bounds": None, **told, "metric": metric}
+
+
+HUGE = 2**64 - 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        histogram(HUGE, 1),
+        histogram(2**63, 1),
+        histogram(1, 1, buckets=[HUGE] + [0] * 14),
+        histogram(HUGE, 1, "gen_ai.client.token.usage", gen_ai__token__type="input"),
+        exponential(counts=(HUGE,)),
+        exponential(zero=HUGE),
+        counter(2**62, "gen_ai.total.requests"),
+    ],
+)
+def test_counts_that_cannot_be_leave_their_point_out_and_no_other(odd):
+    [row] = Subject().take(points(odd, histogram(3, 1.5, at=1, error__type="x")))
+
+    assert row["calls"] == 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(exponential(scale) for scale in (2**30, 2**31 - 1, -(2**31), -1, 21)),
+        histogram(1, 1.5, bounds=[float("nan")] * 9 + [1.0], buckets=[1] + [0] * 10),
+        histogram(1, 1.5, bounds=[*FINE[:8], float("nan"), FINE[9]], buckets=[1] + [0] * 10),
+        histogram(1, 1.5, bounds=FINE[::-1], buckets=[1] + [0] * 14),
+        histogram(1, 1.5, bounds=[*FINE, FINE[-1]], buckets=[1] + [0] * 15),
+        histogram(1, 1.5, bounds=FINE, buckets=[1]),
+        histogram(1, 1.5, bounds=[], buckets=[1]),
+    ],
+)
+def test_buckets_that_cannot_be_tell_no_latency(odd):
+    [row] = Subject().take(points(odd))
+
+    assert (row["calls"], row["duration_nano"], row["duration_buckets"]) == (1, 1_500_000_000, [])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        exponential(offset=2**31 - 1),
+        exponential(offset=-(2**31)),
+        exponential(scale=3, offset=2**31 - 1, counts=[1] * 5),
+        histogram(1, 1.5, bounds=[float("-inf"), -1.0, *FINE], buckets=[1] + [0] * 16),
+    ],
+)
+def test_buckets_at_the_ends_of_all_numbers(odd):
+    [row] = Subject().take(points(odd))
+
+    assert sum(calls for _, calls in row["duration_buckets"]) in {1, 5}
+
+
+def test_sums_beyond_64_bits_are_those_of_clickhouse_and_can_be_taken_out():
+    subject = Subject()
+    rows = subject.take(points(*(histogram(2**60, 1, at=2, delta=True, error__type=f"f{one}") for one in range(9))))
+    assert [row["calls"] for row in rows] == [9 * 2**60 - 2**64]
+
+    subject.take(spans(call(at=0), call(2, at=3)))
+    assert subject.total("calls") % 2**64 == 2
+
+
+ANYTHING = st.one_of(
+    st.builds(
+        histogram,
+        st.integers(0, HUGE),
+        st.floats(),
+        buckets=st.lists(st.integers(0, HUGE), max_size=20),
+        bounds=st.lists(st.floats(), max_size=20),
+        delta=st.booleans(),
+        unit=st.sampled_from(["s", "ms", "ns", "", "furlong"]),
+    ),
+    st.builds(
+        exponential,
+        st.integers(-(2**31), 2**31 - 1),
+        st.integers(-(2**31), 2**31 - 1),
+        st.lists(st.integers(0, HUGE), max_size=20),
+        st.integers(0, HUGE),
+    ),
+    st.builds(counter, st.one_of(st.floats(), st.integers(-(2**63), 2**63 - 1)), st.just("gen_ai.total.requests")),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(ANYTHING, max_size=4), st.integers(0, HUGE))
+def test_no_point_of_any_kind_fails_a_request(odd, start):
+    odd = [{**point, "start_time_unix_nano": start} for point in odd]
+    rows = Subject().take(points(*odd, histogram(3, 1.5, resource={"service.name": "other"})))
+
+    assert [row["calls"] for row in rows if row["service_name"] == "other"] == [3]
 
 
 def test_cumulative_values_add_what_they_grew_by():
