@@ -12,9 +12,9 @@ _KEY = re.compile(
 )
 _HEADERS = re.compile(r"(^|_)headers$", re.IGNORECASE)
 _HIDDEN = (
-    (re.compile(r"(://[^:/@\s]*):\S*@"), rf"\1:{REDACTED}@"),
+    (re.compile(r"((?:://|(?<![^\s'\"]))[^:/@\s'\"]*):(?!//)\S*@"), rf"\1:{REDACTED}@"),
     (
-        re.compile(r"([?&](?:password|passwd|pwd|token|secret|api_?key|access_?key)=)[^&#\s]+", re.IGNORECASE),
+        re.compile(r"([?&][\w.-]*(?:password|passwd|pwd|token|secret|key|signature|auth)=)[^&#\s]+", re.IGNORECASE),
         rf"\1{REDACTED}",
     ),
     (re.compile(r"\b(Bearer|Basic)\s+\S+", re.IGNORECASE), rf"\1 {REDACTED}"),

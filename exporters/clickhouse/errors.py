@@ -4,6 +4,7 @@ import re
 
 from clickhouse_connect.driver.exceptions import Error
 
+from collector.config.secrets import redact_text
 from collector.errors import Retryable
 
 ROW_ERRORS = {
@@ -50,7 +51,7 @@ def refusal(error: Exception) -> RowError | None:
 
 def unavailable(name: str, error: Exception) -> Retryable:
     """Return the news that the ClickHouse called *name* could not do what it was asked."""
-    return Retryable(f"{name}: {_shortened(_root(error))}")
+    return Retryable(redact_text(f"{name}: {_shortened(_root(error))}"))
 
 
 def denied(news: Retryable) -> bool:

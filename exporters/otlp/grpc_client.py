@@ -6,6 +6,7 @@ import grpc
 
 from collector.batch import Signal
 from collector.component import Host
+from collector.config.secrets import redact_text
 from collector.errors import Retryable
 from collector.otlp.protocol import protocol_of
 from collector.web.endpoint import split
@@ -57,7 +58,7 @@ class GrpcClient:
             # A dead connection answers nothing and would be kept; a server may show another certificate by now.
             self.close()
         hint = "; the server speaks without TLS: set tls.insecure: true" if _NO_TLS in said else ""
-        text = f"{self._config.endpoint}: {code.name}: {said}{hint}"
+        text = redact_text(f"{self._config.endpoint}: {code.name}: {said}{hint}")
         return grpc_refusal(code.value[0], text, retry_info(details(error.trailing_metadata())))
 
     def _open(self) -> grpc.Channel:
@@ -75,7 +76,8 @@ class GrpcClient:
         try:
             shown, name = presented(*split(self._target), self._config.timeout)
         except (OSError, ValueError) as error:
-            raise Retryable(f"{self._config.endpoint}: its certificate cannot be had: {error}") from error
+            text = redact_text(f"{self._config.endpoint}: its certificate cannot be had: {error}")
+            raise Retryable(text) from error
         files = Files(shown, self._files.certificate, self._files.key)
         return grpc.secure_channel(
             self._target, credentials(files), [*options, ("grpc.ssl_target_name_override", name)]

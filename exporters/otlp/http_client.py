@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from collector.batch import Signal
 from collector.component import Host
+from collector.config.secrets import redact_text
 from collector.errors import Retryable
 from exporters.otlp.answers import (
     LARGEST_ANSWER,
@@ -71,7 +72,7 @@ class HttpClient:
                 decode_content=False,
             )
         except (HTTPError, OSError) as error:
-            raise Retryable(f"{url}: {short(str(error))}") from error
+            raise Retryable(redact_text(f"{url}: {short(str(error))}")) from error
         said = _read(answer, deadline)
         if 200 <= answer.status < 300:
             return partial_success(signal, said, json=_is_json(answer))
@@ -94,7 +95,7 @@ class HttpClient:
         moved = answer.headers.get("Location")
         told = status.message or (f"moved to {moved}" if moved else said[:_PIECE].decode(errors="replace"))
         after = retry_after(answer.headers.get("Retry-After"), self._clock())
-        text = f"{url}: {answer.status} {answer.reason or ''}: {short(told)}"
+        text = redact_text(f"{url}: {answer.status} {answer.reason or ''}: {short(told)}")
         return http_refusal(answer.status, text, retry_info(status) if after is None else after)
 
 

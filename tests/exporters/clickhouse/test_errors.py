@@ -30,6 +30,14 @@ def test_rows_that_cannot_be_stored_are_named_without_their_data() -> None:
     assert str(found) == "ClickHouse cannot store the row: code 117 INCORRECT_DATA in column resource"
 
 
+def test_no_password_is_told() -> None:
+    told = unavailable(
+        "clickhouse host:8123", DatabaseError("no proxy at http://me:hunter2@proxy?token=hunter2", code=1)
+    )
+
+    assert str(told) == "clickhouse host:8123: no proxy at http://me:[REDACTED]@proxy?token=[REDACTED]"
+
+
 def test_the_first_cause_is_told_and_long_texts_are_cut() -> None:
     try:
         try:

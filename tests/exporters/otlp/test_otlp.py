@@ -273,6 +273,25 @@ def test_what_is_no_http_is_tried_again(answer: bytes) -> None:
         thread.join()
 
 
+def test_no_password_or_key_in_an_address_is_told() -> None:
+    moved = Answer(307, b"", {"Location": "http://me:hunter2@other/?token=hunter2"})
+    away = grpc_exporter(1, endpoint="dns://me:hunter2@localhost:1/x.invalid:1", timeout="1s")
+    with http_receiver() as receiver:
+        address = f"http://me:hunter2@localhost:{receiver.port}/v1/traces?api_key=hunter2"
+        there = http_exporter(receiver.port, traces_endpoint=address)
+        receiver.answer(Answer(503, b"Cannot POST /v1/traces?api_key=hunter2", {}), moved)
+        told = [refused(there, Retryable), refused(there, Permanent)]
+    told += [refused(there, Retryable), refused(away, Permanent)]
+
+    assert all("hunter2" not in text and "[REDACTED]@" in text for text in told), told
+
+
+def refused(exporter: Forwarder, kind: type[Exception]) -> str:
+    with started(exporter), pytest.raises(kind) as caught:
+        exporter.export(spans("a"))
+    return str(caught.value)
+
+
 def test_redirects_are_not_followed() -> None:
     with http_receiver() as other, http_receiver() as receiver, started(http_exporter(receiver.port)) as exporter:
         receiver.answer(Answer(307, headers={"Location": f"http://localhost:{other.port}/v1/traces"}))
