@@ -30,9 +30,6 @@ _REMEMBERED_ROWS = 16
 _REMEMBERED_BYTES = 4096
 """Resources (or scopes) of one request that are remembered for the next, if there are no more of them."""
 
-_HUGE_LENGTH = b"\xff" * 8 + b"\x01"
-"""Ends a length so near 2^64 that adding the position overflows in ptars (and an int between -63 and -1)."""
-
 
 def decode(signal: Signal, *requests: bytes) -> Batch:
     """Return the batch that the protobuf bytes of export requests hold; raise Permanent when any is malformed.
@@ -56,9 +53,9 @@ def _read(signal: Signal, requests: Sequence[bytes]) -> dict[str, pa.RecordBatch
 
 
 def _may_overflow(data: bytes) -> bool:
-    """Tell whether `_HUGE_LENGTH` occurs; its first 8 bytes always cover one aligned word of ones."""
+    """Tell whether `wire.HUGE_LENGTH` occurs; its first 8 bytes always cover one aligned word of ones."""
     words = np.frombuffer(data, np.uint32, count=len(data) // 4)
-    return bool(words.max(initial=0) == 0xFFFFFFFF) and _HUGE_LENGTH in data
+    return bool(words.max(initial=0) == 0xFFFFFFFF) and wire.HUGE_LENGTH in data
 
 
 def _canonical(signal: Signal, data: bytes, reason: str = "") -> bytes:

@@ -247,6 +247,9 @@ def _handlers(package: str, messages: Mapping[str, Fields]) -> Mapping[str, Any]
     return {name: handlers.get_for_message(descriptor) for name, descriptor in found.items()}
 
 
+HUGE_LENGTH = b"\xff" * 8 + b"\x01"
+"""Ends a length so near 2^64 that adding the position overflows in ptars (and an int between -63 and -1)."""
+
 _UNREAD: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "AnyValue": ("array_value", "kvlist_value"),
@@ -291,6 +294,38 @@ PACKED_READER = _handlers(
     },
 )["Histogram"]
 """Reads histograms' packed numbers as bytes: of numbers that are cut short, READERS drop the rest without a word."""
+
+
+_UNUSED = 1000
+"""The number of a field that no message has."""
+
+
+def _counting(*ends: str) -> Mapping[str, Fields]:
+    """Return the messages with nothing but other messages in them, and nothing in *ends*.
+
+    All are repeated, so that each piece counts of one that is sent in several.
+    """
+    nothing = {"nothing": (_UNUSED, "bool")}
+    found: dict[str, Fields] = {"Element": nothing}
+    for message, fields in FIELDS.items():
+        kinds = {name: (number, kind.lstrip("*")) for name, (number, kind) in fields.items()}
+        inner = {
+            name: (number, "*Element" if kind in {*ends, "bytes"} else f"*{kind}")
+            for name, (number, kind) in kinds.items()
+            if kind in FIELDS or fields[name][1] == "*bytes"
+        }
+        found[message] = inner or nothing
+    return found
+
+
+COUNTERS = _handlers("otlp_count", _counting("KeyValue", "AnyValue"))
+"""Message -> what finds the messages in it, without reading what they say."""
+
+ITEM_COUNTERS = _handlers(
+    "otlp_count_items",
+    _counting("KeyValue", "AnyValue", "Resource", "InstrumentationScope", "Span", "Metric", "LogRecord"),
+)
+"""The same, without those in items."""
 
 
 def _writing() -> Mapping[str, Fields]:

@@ -25,8 +25,12 @@ class OtlpReceiver(Receiver):
         super().__init__(config, host, consume)
         grpc, http = config.protocols.grpc, config.protocols.http
         self._endpoints = [protocol.endpoint for protocol in (grpc, http) if protocol is not None]
-        self._grpc = None if grpc is None else GrpcServer(grpc, Intake(host, consume, "grpc"), host)
-        self._http = None if http is None else OtlpHttpServer(http, Intake(host, consume, "http"), host)
+        self._grpc: GrpcServer | None = None
+        self._http: OtlpHttpServer | None = None
+        if grpc is not None:
+            self._grpc = GrpcServer(grpc, Intake(host, consume, "grpc", grpc.max_request_elements), host)
+        if http is not None:
+            self._http = OtlpHttpServer(http, Intake(host, consume, "http", http.max_request_elements), host)
 
     @property
     def grpc_port(self) -> int:

@@ -55,6 +55,9 @@ class GrpcConfig(ComponentConfig):
     """Without it nothing is encrypted."""
     max_recv_msg_size_mib: int = Field(64, ge=1, le=2047)
     """The largest request in MiB, after decompression; larger ones get RESOURCE_EXHAUSTED."""
+    max_request_elements: int = Field(1_500_000, ge=1, le=2_000_000)
+    """The most spans, points, records, attributes, events, links and the like in one request; more are refused. In JSON
+    objects and lists are counted, of which an attribute takes two. 64 MiB of usual spans hold about 1,200,000."""
     max_concurrent_streams: int = Field(100, ge=1)
     """Requests that one connection may have open; the client holds back the others."""
     workers: int = Field(32, ge=1)
@@ -104,6 +107,9 @@ class HttpConfig(ComponentConfig):
     """Without origins browsers may not send."""
     max_request_body_size: int = Field(64 * _MIB, ge=1)
     """The largest request in bytes, after decompression; larger ones get 413."""
+    max_request_elements: int = Field(1_500_000, ge=1, le=2_000_000)
+    """The most spans, points, records, attributes, events, links and the like in one request; more are refused. In JSON
+    objects and lists are counted, of which an attribute takes two. 64 MiB of usual spans hold about 1,200,000."""
     traces_url_path: UrlPath = "/v1/traces"
     """The path that takes spans."""
     metrics_url_path: UrlPath = "/v1/metrics"

@@ -14,6 +14,7 @@ from collector.batch import UNITS, Signal
 from collector.component import Consume, Host
 from collector.errors import Divided, Permanent, Retryable
 from collector.gather import Gather
+from collector.otlp.count import check_count, check_json
 from collector.otlp.decode import decode
 from collector.otlp.json import from_json, to_json
 from collector.otlp.protocol import PROTOCOLS
@@ -76,9 +77,10 @@ class _Request:
 class Intake:
     """Takes the requests of one transport in, answers each, and counts their items."""
 
-    def __init__(self, host: Host, consume: Consume, transport: str) -> None:
+    def __init__(self, host: Host, consume: Consume, transport: str, most: int) -> None:
         self._host = host
         self._consume = consume
+        self._most = most
         self._labels = {"receiver": host.id, "transport": transport}
         self._share = Gather(self._answers, lambda request: len(request.body), _TOGETHER_BYTES)
         for signal in PROTOCOLS.keys() & host.signals:
@@ -96,11 +98,13 @@ class Intake:
 
     def take(self, signal: Signal, body: bytes, *, json: bool = False) -> Answer:
         """Hand the items of an export request on and return what the client shall hear; never raises."""
-        if json:
-            try:
+        try:
+            if json:
+                check_json(body, self._most)
                 body = from_json(signal, body)
-            except Exception as error:
-                return self._answered(self._heard(error, 0), signal, 0, 1)
+            check_count(signal, body, self._most)
+        except Exception as error:
+            return self._answered(self._heard(error, 0), signal, 0, 1)
         if not body:
             return self._answered(Answer(), signal, 0, 1)
         return self._share(_Request(signal, body))

@@ -12,7 +12,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from structlog.testing import capture_logs
 
 from collector.batch import Batch, Signal
@@ -22,11 +25,12 @@ from collector.receivers.otlp.intake import Answer, Intake, _Request
 from tests.collector.receivers.otlp.receiving import Pipeline, own_metrics, request
 
 TRACES = Signal.TRACES
+MOST = 1000
 
 
 def intake(pipeline: Pipeline) -> tuple[Intake, Host]:
     host = Host("otlp/in")
-    return Intake(host, pipeline.consume, "grpc"), host
+    return Intake(host, pipeline.consume, "grpc", MOST), host
 
 
 def raising(error: Exception) -> Pipeline:
@@ -49,6 +53,30 @@ def test_full_success_leaves_partial_success_unset() -> None:
         f"otelcol_receiver_accepted_spans{{{labels}}}": 2,
         f'otelcol_receiver_requests{{outcome="success",{labels}}}': 1,
     }
+
+
+def test_a_request_of_too_many_elements_is_refused_before_it_is_read() -> None:
+    pipeline = Pipeline()
+    door, _ = intake(pipeline)
+    empty = ExportTraceServiceRequest()
+    spans = empty.resource_spans.add().scope_spans.add().spans
+    for _ in range(MOST):
+        spans.add(start_time_unix_nano=1)
+    one = request("a")
+    attributes = one.resource_spans[0].scope_spans[0].spans[0].attributes
+    for _ in range(MOST - 3):
+        attributes.add()
+    json_ones = b'{"resourceSpans": [{"scopeSpans": [{"spans": [%s]}]}]}' % b",".join([b"{}"] * 2 * MOST)
+    answers = [door.take(TRACES, empty.SerializeToString()), door.take(TRACES, json_ones, json=True)]
+
+    assert door.take(TRACES, one.SerializeToString()).code == Code.OK
+    attributes.add()
+    for answer in (*answers, door.take(TRACES, one.SerializeToString())):
+        assert answer.code == Code.INVALID_ARGUMENT
+        assert answer.text.startswith(
+            "more than 1000 items, attributes, events and the like in one request; send smaller"
+        )
+    assert pipeline.names == ["a"]
 
 
 def test_json_gives_the_same_batch_as_protobuf() -> None:
@@ -294,7 +322,7 @@ def test_requests_of_different_signals_at_once_are_handed_on_apart() -> None:
 
 
 def test_a_signal_without_a_pipeline_says_what_to_add() -> None:
-    door = Intake(Host("otlp/in", signals=frozenset({TRACES})), Pipeline().consume, "grpc")
+    door = Intake(Host("otlp/in", signals=frozenset({TRACES})), Pipeline().consume, "grpc", MOST)
     assert door.closed(TRACES) == ""
     assert door.closed(Signal.LOGS) == (
         "no pipeline takes logs from receiver otlp/in; add service::pipelines::logs with receivers: [otlp/in]"

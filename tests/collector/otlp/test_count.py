@@ -1,0 +1,93 @@
+"""What a request holds is counted before it is read."""
+
+import pytest
+from google.protobuf.message import Message
+
+from collector.batch import Signal
+from collector.errors import Permanent
+from collector.otlp.count import check_count, check_json
+from collector.otlp.protocol import PROTOCOLS
+from tests.collector.otlp.test_decode import CAPTURES_OF
+
+
+def counted(message: Message) -> int:
+    """Return how many messages are in this one, those in attributes and bodies not."""
+    count = 0
+    for field, value in message.ListFields():
+        if field.name == "entity_refs":
+            count += len(value)
+        elif field.message_type:
+            ends = field.message_type.name in {"KeyValue", "AnyValue"}
+            count += sum(1 + (0 if ends else counted(one)) for one in (value if field.is_repeated else [value]))
+    return count
+
+
+def fits(signal: Signal, data: bytes, most: int) -> bool:
+    try:
+        check_count(signal, data, most)
+    except Permanent as refusal:
+        assert str(refusal).startswith(f"more than {most} items")
+        return False
+    return True
+
+
+@pytest.mark.parametrize("signal", PROTOCOLS)
+def test_all_that_a_request_holds_is_counted(signal: Signal) -> None:
+    message = PROTOCOLS[signal].request()
+    for path in CAPTURES_OF[signal]:
+        message.MergeFromString(path.read_bytes())
+    whole, most = message.SerializeToString(), counted(message)
+
+    assert fits(signal, whole, most)
+    assert not fits(signal, whole, most - 1)
+
+
+@pytest.mark.parametrize(
+    ("signal", "path"),
+    [
+        *((Signal.TRACES, [1, *rest]) for rest in ([], [1], [1, 1], [1, 3], [2], [2, 1], [2, 1, 3], [2, 2])),
+        *((Signal.TRACES, [1, 2, 2, *rest]) for rest in ([9], [11], [11, 3], [13], [13, 4], [15])),
+        *((Signal.METRICS, [1, 2, 2, *rest]) for rest in ([12], [5], [5, 1], [5, 1, 7], [5, 1, 5], [5, 1, 5, 7])),
+        *((Signal.METRICS, [1, 2, 2, *rest]) for rest in ([7, 1], [9, 1], [9, 1, 8, 7], [10, 1], [11, 1], [11, 1, 6])),
+        *((Signal.LOGS, [1, 2, 2, *rest]) for rest in ([], [6])),
+    ],
+)
+def test_empty_messages_are_counted_wherever_they_stand(signal: Signal, path: list[int]) -> None:
+    data = bytes([path[-1] << 3 | 2, 0]) * 5000
+    for number in reversed(path[:-1]):
+        size = len(data)
+        data = bytes([number << 3 | 2, size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14]) + data
+
+    PROTOCOLS[signal].request.FromString(data)
+    assert not fits(signal, data, 4999)
+    assert fits(signal, data, 5000 + len(path) - 1)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b"\x0a\x7f", b"\x0a" + b"\xff" * 9 + b"\x01", b"\xa2\x06\xf0" + b"\xff" * 8 + b"\x01", b"\x0a\x80", b"\x07"],
+)
+def test_what_cannot_be_counted_is_malformed(end: bytes) -> None:
+    with pytest.raises(Permanent):
+        check_count(Signal.TRACES, b"\x0a\x00" * 10 + end, 5)
+
+
+def test_numbers_that_look_like_huge_lengths_are_numbers() -> None:
+    message = PROTOCOLS[Signal.TRACES].request()
+    span = message.resource_spans.add().scope_spans.add().spans.add()
+    for number in range(-70, 10):
+        span.attributes.add(key=f"n{number}").value.int_value = number
+
+    assert fits(Signal.TRACES, message.SerializeToString(), 83)
+    assert not fits(Signal.TRACES, message.SerializeToString(), 82)
+
+
+@pytest.mark.parametrize("element", [b"{}", b"[]", b'{"a":"b"}'])
+def test_objects_and_lists_of_json_are_counted(element: bytes) -> None:
+    check_json(b"[%s]" % b",".join([element] * 199), 100)
+    with pytest.raises(Permanent, match="more than 100 items"):
+        check_json(b"[%s]" % b",".join([element] * 201), 100)
+
+
+def test_braces_in_texts_are_none() -> None:
+    check_json(b'{"a": "%s", "b": [1]}' % (b'{[\\"{\\\\' * 1000), 100)
