@@ -1,5 +1,6 @@
 """What every registered component must keep, ours and third parties' alike."""
 
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -80,6 +81,20 @@ def documented(field: Any) -> bool:
 
 def test_there_is_something_of_every_kind():
     assert {kind for kind, _ in FOUND} == set(KINDS)
+
+
+def test_what_pyproject_registers_is_installed():
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    groups = project["entry-points"]
+    installed = {group: {point.name: point.value for point in entry_points(group=group)} for group in groups}
+
+    missing = {
+        f"{group}: {name}"
+        for group, lines in groups.items()
+        for name, value in lines.items()
+        if installed[group].get(name) != value
+    }
+    assert not missing, "only installing reads pyproject.toml: run .venv/bin/pip install -e '.[dev]'"
 
 
 @every_component

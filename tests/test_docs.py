@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from collector import registry, schema
+from collector.component import Host
 from collector.config import load
 from collector.registry import Kind
 from exporters.clickhouse.views import view_statements
 from processors.filter.fields import FIELDS
 from processors.filter.functions import FUNCTIONS
 from tests import reference
+from tests.batches import spans
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -99,6 +101,18 @@ EXAMPLES = [
 @pytest.mark.parametrize(("id_", "config"), EXAMPLES, ids=lambda value: value if isinstance(value, str) else "")
 def test_examples_of_processors_are_right(id_, config):
     registry.find(Kind.PROCESSORS, id_.split("/")[0]).Config.model_validate(config)
+
+
+def test_the_example_of_a_processor_works_and_says_what_it_should():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    [code] = [code for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "(Processor)" in code]
+    made: dict = {"__name__": "example"}
+    exec(compile(code, "example", "exec"), made)
+    processor = made["HealthChecksProcessor"](made["HealthChecksConfig"](), Host("health_checks"))
+
+    assert made["__doc__"]
+    assert [batch.main["name"].to_pylist() for batch in processor.process(spans("a", "GET /healthz"))] == [["a"]]
+    assert list(processor.process(spans("GET /healthz"))) == []
 
 
 def test_every_property_and_function_of_conditions_is_explained():

@@ -1,4 +1,4 @@
-"""Queries that read our tables and nothing else, by what ClickHouse itself understands of them.
+"""Queries that read tables and nothing else, by what ClickHouse itself understands of them.
 
     text ──> ClickHouse's parser: one statement, written anew ──> its kind and functions ──> run with readonly = 1
 
@@ -90,7 +90,7 @@ class Guard:
         connection.query(f"SET {chosen}")
 
     def _check(self, query: str, tree: str, connection: Any) -> None:
-        """Raise RefusedError unless the statement reads, and only from our tables."""
+        """Raise RefusedError unless the statement reads, and only from tables."""
         if not READING.match(tree):
             raise RefusedError(164, "Only queries that read are answered here. (READONLY)")
         if "INTO OUTFILE" in _QUOTED.sub("''", query):

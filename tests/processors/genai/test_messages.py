@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.jsontext import dumped
+from processors.genai.documents import document
 from processors.genai.messages import Draft, convert
 from processors.genai.table import Piece
 
@@ -32,6 +33,14 @@ def test_a_list_of_messages_keeps_its_roles():
         {"role": "system", "parts": [{"type": "text", "content": "Be short."}]},
         {"role": "user", "parts": [{"type": "text", "content": "Hi"}]},
     ]
+
+
+@pytest.mark.parametrize(("more", "known"), [(0, True), (1, False)])
+def test_a_document_of_more_than_4_mib_is_text(more, known):
+    text = '"' + "a" * (4 * 2**20 - 2 + more) + '"'
+
+    assert (document(text) == text[1:-1]) is known
+    assert (document(text) is None) is not known
 
 
 def test_messages_in_todays_form_stay():

@@ -23,6 +23,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from pydantic import ValidationError
 
 from collector.component import Host
+from exporters.clickhouse.client import quoted
 from exporters.clickhouse.http import ClickhouseHttpConfig, ClickhouseHttpExtension
 from tests.exporters.clickhouse.conftest import Store
 
@@ -249,6 +250,34 @@ def test_odd_names_and_values_of_settings_are_no_way_in(served: ClickhouseHttpEx
     assert error(served, "SELECT 1", None, **{"max_threads = 1, readonly": "0"})[1] == "115"
     assert error(served, "SELECT 1", None, max_threads="1', readonly = '0")[0] >= 400
     assert error(served, "SELECT 1", None, database="x`; DROP DATABASE reading; --")[0] >= 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'",
+        "\\",
+        "\\'",
+        "''",
+        "\\\\'",
+        "a\\",
+        "\\', readonly = '0",
+        "', readonly = '0",
+        "\n\t\x00\u20ac",
+        "\\n",
+        "%s {x:String}",
+    ],
+)
+def test_any_text_is_one_literal_and_comes_back_as_it_is(embedded: Store, text: str) -> None:
+    assert embedded.rows(f"SELECT hex({quoted(text)}), 1") == [(text.encode().hex().upper(), 1)]
+
+
+@pytest.mark.parametrize("value", ["\\', readonly = 0, log_comment = '", "\\\\', readonly = 0, log_comment = '", "a\\"])
+def test_a_setting_is_a_text_however_it_is_written(served: ClickhouseHttpExtension, value: str) -> None:
+    query = "SELECT getSetting('log_comment') AS comment, toString(getSetting('readonly')) AS readonly"
+    body, _ = ask(served, query, None, default_format="JSONEachRow", log_comment=value)
+
+    assert json.loads(body) == {"comment": value, "readonly": "1"}
 
 
 def test_errors_are_clickhouse_s(served: ClickhouseHttpExtension) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.sketch import middle_of
-from processors.rollup.series.choice import ANY, SPANS, Choice, Cover
+from processors.rollup.series.amounts import Amounts, Row
+from processors.rollup.series.choice import ANY, SPANS, Choice, ClaimKey, Cover
 from processors.rollup.series.ledger import Ledger
 from processors.rollup.series.readings import Source
 from tests.processors.rollup.series.told import (
@@ -474,6 +475,20 @@ def test_the_model_stands_where_the_library_says_it():
     assert list(subject.told()) == [
         ("shop", "python", "", "anthropic", "chat", "claude-sonnet-4-5", "", "", "", "claude-sonnet-4-5")
     ]
+
+
+def test_no_more_claims_are_remembered_than_allowed_and_the_oldest_go_first():
+    ledger = Ledger()
+    choice = Choice(ledger, 10 * MINUTE)
+    keys = [ClaimKey(Cover(Source("s", "g"), "calls", 1), at, at, None, Row(at, ("s",))) for at in range(5)]
+    for key in keys:
+        choice.claim(key, Amounts({"calls": 1}, {}), until=100.0)
+    choice.expire(50.0, 1000.0, 3)
+
+    assert list(choice.claims) == keys[2:]
+
+    choice.expire(100.0, 1000.0, 3)
+    assert not choice.claims
 
 
 def test_what_is_covered_without_a_gap_is_one_time():
