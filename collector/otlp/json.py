@@ -26,6 +26,9 @@ _BELOW_ITEMS: dict[Signal, tuple[tuple[str, ...], ...]] = {
 }
 """The ways from an item to what has ids."""
 
+_HALF_SIGN = re.compile("[\ud800-\udfff]")
+"""A sign that JSON writes as two, of which only one is there: what a text cut after so many UTF-16 units ends with."""
+
 _OUTER_FIELDS = re.compile(r"^(Failed to parse \w+ field: )+(?=Failed to parse )")
 """What protobuf puts before a message for every level above the last."""
 
@@ -33,7 +36,8 @@ _OUTER_FIELDS = re.compile(r"^(Failed to parse \w+ field: )+(?=Failed to parse )
 def from_json(signal: Signal, text: bytes) -> bytes:
     """Return the protobuf bytes of an export request given as OTLP/JSON; raise Permanent where it is not that.
 
-    Enums may be numbers or names, 64-bit integers numbers or strings; unknown fields are ignored.
+    Enums may be numbers or names, 64-bit integers numbers or strings; unknown fields are ignored, and half of a sign
+    (a cut emoji) becomes U+FFFD.
     """
     protocol = protocol_of(signal)
     try:
@@ -41,8 +45,7 @@ def from_json(signal: Signal, text: bytes) -> bytes:
         if not isinstance(tree, dict):
             raise ValueError(f"expected an object, not {type(tree).__name__}")  # noqa: TRY004, TRY301 - as below
         _convert_ids(signal, tree, _from_hex)
-        request = json_format.ParseDict(tree, protocol.request(), ignore_unknown_fields=True)
-        return request.SerializeToString()
+        return _request(protocol, tree).SerializeToString()
     except RecursionError as problem:
         raise _malformed(protocol, "nested too deep") from problem
     except (ValueError, TypeError, AttributeError, json_format.ParseError) as problem:
@@ -60,6 +63,17 @@ def encode_json(batch: Batch) -> bytes:
 def to_json(message: Message) -> bytes:
     """Return an answer (a response or a status) as JSON."""
     return json_format.MessageToJson(message, indent=None).encode()
+
+
+def _request(protocol: Protocol, tree: dict[str, Any]) -> Message:
+    try:
+        return json_format.ParseDict(tree, protocol.request(), ignore_unknown_fields=True)
+    except json_format.ParseError:
+        text = json.dumps(tree, ensure_ascii=False)
+        whole = _HALF_SIGN.sub("\ufffd", text)
+        if whole == text:
+            raise
+        return json_format.ParseDict(json.loads(whole), protocol.request(), ignore_unknown_fields=True)
 
 
 def _malformed(protocol: Protocol, reason: str) -> Permanent:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 _PIECE = 64 * 1024
 _UNPACKED = 1024**2
+_MOST_MEMBERS = 4096
 _LONGEST_LINE = 4096
 _MOST_TRAILERS = 64
 _WINDOWS = {"gzip": 31, "deflate": 15, "zlib": 15}
@@ -71,16 +72,30 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
         return body
     if encoding == "zstd":
         return _from_zstd(body, limit)
-    inflater = zlib.decompressobj(_WINDOWS[encoding])
     try:
-        plain = inflater.decompress(body, limit + 1)
+        return b"".join(_inflated(body, encoding, limit))
     except zlib.error as error:
         raise Malformed(f"the body is not {encoding}: {error}") from error
-    if len(plain) > limit:
-        raise TooLarge(f"the body is longer than the {limit} bytes allowed once decompressed")
-    if not inflater.eof or inflater.unused_data:
-        raise Malformed(f"the {encoding} body ends too {'late' if inflater.eof else 'early'}")
-    return plain
+
+
+def _inflated(body: bytes, encoding: str, limit: int) -> Iterator[bytes]:
+    """Yield the pieces of a body; one in gzip may be of several members, each compressed for itself."""
+    inflater = zlib.decompressobj(_WINDOWS[encoding])
+    view, start, members, left = memoryview(body), 0, 1, limit + 1
+    while start < len(view) or not inflater.eof:
+        if start == len(view):
+            raise Malformed(f"the {encoding} body ends too early")
+        if inflater.eof:
+            if encoding != "gzip" or members == _MOST_MEMBERS:
+                raise Malformed(f"the {encoding} body ends too late")
+            inflater, members = zlib.decompressobj(_WINDOWS[encoding]), members + 1
+        packed = view[start : start + _UNPACKED]
+        piece = inflater.decompress(packed, left)
+        start += len(packed) - len(inflater.unused_data)
+        left -= len(piece)
+        if not left:
+            raise TooLarge(f"the body is longer than the {limit} bytes allowed once decompressed")
+        yield piece
 
 
 def _from_zstd(body: bytes, limit: int) -> bytes:

@@ -1,7 +1,8 @@
 """Addresses that the collector listens on, written ``host:port`` as the OpenTelemetry Collector does."""
 
+import errno
 import socket
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
@@ -32,6 +33,33 @@ def resolve(endpoint: str) -> tuple[str, int]:
     found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)  # noqa: S104 - as ':4318' says
     address = min(found, key=lambda info: info[0] != socket.AF_INET)[4]
     return str(address[0]), int(address[1])
+
+
+def every_address(endpoint: str) -> list[str]:
+    """Return the endpoint for each address of its host that this machine has; raise OSError where one is taken.
+
+    A program that holds one of them would get the data of the clients that try it first.
+    """
+    host, port = split(endpoint)
+    found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)  # noqa: S104 - as ':4317' says
+    free = [str(address[0]) for family, *_, address in found if _is_free(family, address)]
+    if not free:
+        raise OSError(errno.EADDRNOTAVAIL, f"this machine has no address {host}")
+    return [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in dict.fromkeys(free)]
+
+
+def _is_free(family: int, address: Any) -> bool:
+    """Return False for an address that this machine does not have; raise OSError where it is taken."""
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        # A container without IPv6 may still call ::1 localhost.
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            return False
+        raise
+    return True
 
 
 def cannot_listen(where: str, endpoint: str, reason: object) -> OSError:

@@ -12,7 +12,7 @@ from collector.component import Host
 from collector.otlp.protocol import PROTOCOLS
 from collector.receivers.otlp.config import GrpcConfig, KeepaliveConfig
 from collector.receivers.otlp.intake import Intake
-from collector.web.endpoint import cannot_listen, split
+from collector.web.endpoint import cannot_listen, every_address, split
 from collector.web.tls import server_files
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -37,14 +37,9 @@ class GrpcServer:
         self._pool = ThreadPoolExecutor(self._config.workers, thread_name_prefix=self._where)
         self._server = grpc.server(self._pool, options=_options(self._config))
         self._server.add_generic_rpc_handlers((*self._handlers(),))
-        host, port = split(self._config.endpoint)
-        address = f"[{host}]:{port}" if ":" in host else f"{host or '0.0.0.0'}:{port}"  # noqa: S104 - as ':4317' says
         try:
-            if credentials is None:
-                self.port = self._server.add_insecure_port(address)
-            else:
-                self.port = self._server.add_secure_port(address, credentials)
-        except RuntimeError as error:
+            self._bind(self._server, credentials)
+        except (OSError, RuntimeError) as error:
             self.stop(0)
             reason = str(error).partition("; set GRPC_VERBOSITY")[0]
             raise cannot_listen(f"{self._where}: protocols.grpc.endpoint", self._config.endpoint, reason) from error
@@ -58,6 +53,16 @@ class GrpcServer:
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
+
+    def _bind(self, server: grpc.Server, credentials: grpc.ServerCredentials | None) -> None:
+        """Take every address of the host: given the name, gRPC is content with the first that it can have."""
+        port = split(self._config.endpoint)[1]
+        # Only gRPC finds a port that is free at all of them.
+        for address in every_address(self._config.endpoint) if port else [self._config.endpoint]:
+            if credentials is None:
+                self.port = server.add_insecure_port(address)
+            else:
+                self.port = server.add_secure_port(address, credentials)
 
     def _credentials(self) -> grpc.ServerCredentials | None:
         tls = self._config.tls

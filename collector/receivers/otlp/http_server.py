@@ -14,7 +14,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-from cheroot.server import Gateway, HTTPConnection, HTTPServer
+from cheroot.server import Gateway, HTTPConnection, HTTPRequest, HTTPServer
 from google.rpc.code_pb2 import Code
 
 from collector.batch import Signal
@@ -128,8 +128,28 @@ class _Reader(io.BufferedReader):
             self.raw.dry = False
 
 
+class _Headers(dict[bytes, bytes]):
+    """Holds the headers of a request, which has one length: a proxy that took another one would see other requests."""
+
+    def __setitem__(self, name: bytes, value: bytes) -> None:
+        """Keep a header, or raise ValueError for a second Content-Length."""
+        if name == b"Content-Length" and name in self:
+            raise ValueError("Content-Length stands there more than once")
+        super().__setitem__(name, value)
+
+
+class _HttpRequest(HTTPRequest):
+    """Is a request that is refused where two servers could read it differently."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.inheaders = _Headers()
+
+
 class _Connection(HTTPConnection):
     """Is a connection whose every request has a deadline, and whose refusals reach a client that still sends."""
+
+    RequestHandlerClass = _HttpRequest
 
     def __init__(self, server: "_Server", sock: socket.socket, makefile: Any) -> None:
         if server.tls is not None:
@@ -253,6 +273,9 @@ class _Gateway(Gateway):
             method = self.req.method.decode("latin-1")
             text = f"{method} is not allowed here; use POST"
             raise _Refusal("405 Method Not Allowed", Code.UNIMPLEMENTED, text, Allow="POST")
+        if self.req.chunked_read and self._header(b"Content-Length"):
+            text = "Content-Length and Transfer-Encoding exclude each other"
+            raise _Refusal(_STATUS[Code.INVALID_ARGUMENT], Code.INVALID_ARGUMENT, text)
         if self._media_type() not in (_PROTOBUF, _JSON):
             text = f"Content-Type {self._media_type()!r} is not supported; use {_PROTOBUF} or {_JSON}"
             raise _Refusal("415 Unsupported Media Type", Code.INVALID_ARGUMENT, text)

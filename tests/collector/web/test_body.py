@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import random
 import zlib
 from collections.abc import Callable
 
@@ -106,6 +107,29 @@ def test_the_limit_is_on_the_decompressed_bytes(size: int, encoding: str) -> Non
     assert decompress(packed, encoding, size + 1) == bytes(size + 1)
     with pytest.raises(TooLarge):
         decompress(packed, encoding, size)
+
+
+def test_gzip_may_have_several_members() -> None:
+    """RFC 1952: what `cat a.gz b.gz` and packers that work on several parts at once make."""
+    parts = [b"a" * 3_000_000, b"", b"b", random.Random(1).randbytes(2_000_000)]
+    body = b"".join(map(gzip.compress, parts))
+    size = sum(map(len, parts))
+    assert decompress(body, "gzip", size) == b"".join(parts)
+    with pytest.raises(TooLarge):
+        decompress(body, "gzip", size - 1)
+    for broken in (body[:-1], body + b"x", body + gzip.compress(b"c")[:-1]):
+        with pytest.raises(Malformed):
+            decompress(broken, "gzip", size + 1)
+
+
+def test_gzip_may_not_have_members_without_end() -> None:
+    with pytest.raises(Malformed, match="ends too late"):
+        decompress(gzip.compress(b"") * 5000, "gzip", 1000)
+
+
+def test_zlib_has_one_member() -> None:
+    with pytest.raises(Malformed, match="ends too late"):
+        decompress(zlib.compress(b"a") * 2, "zlib", 1000)
 
 
 @pytest.mark.parametrize("encoding", sorted(PACK))

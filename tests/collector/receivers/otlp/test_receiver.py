@@ -291,6 +291,15 @@ def test_a_taken_port_is_a_clear_error_and_leaves_nothing_open(protocol: str) ->
             pass
 
 
+def test_a_port_that_is_taken_at_one_address_only_is_the_same_error() -> None:
+    """A program at 127.0.0.1 would get the data of every client that tries IPv4 first."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = {"endpoint": f"localhost:{other.getsockname()[1]}"}
+        text = r"^otlp: protocols\.grpc\.endpoint: cannot listen on .*in use; stop"
+        with pytest.raises(OSError, match=text), receiving(Pipeline(), grpc=taken):
+            pass
+
+
 def test_an_absent_protocol_is_off() -> None:
     config = OtlpReceiver.Config.model_validate({"protocols": {"http": {"endpoint": "localhost:0"}}})
     receiver = OtlpReceiver(config, Host("otlp"), Pipeline().consume)
