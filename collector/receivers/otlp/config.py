@@ -117,7 +117,7 @@ class HttpConfig(ComponentConfig):
     logs_url_path: UrlPath = "/v1/logs"
     """The path that takes log records."""
     workers: int = Field(10, ge=1)
-    """Requests handled at the same time; others wait, still unread, in their connections."""
+    """Requests handled at the same time; others wait. One that is still arriving occupies none."""
     max_connections: int = Field(512, ge=1)
     """Connections open at the same time; more are closed at once."""
     read_timeout: Duration = 30.0

@@ -8,9 +8,10 @@ import threading
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from time import sleep
 
 import pytest
 from google.rpc.code_pb2 import Code
@@ -307,6 +308,64 @@ def test_clients_that_hang_within_a_request_lose_their_worker() -> None:
     with receiving(Pipeline(), http={"workers": 1, "read_timeout": "200ms"}) as receiver:
         for piece in pieces:
             assert talk(receiver.http_port, piece).startswith(b"HTTP/1.1 408 ")
+        with closing(HTTPConnection("127.0.0.1", receiver.http_port, timeout=20)) as client:
+            assert post(client, b"")[0].status == 200
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"POST /v1",
+        head("Content-Length: 100000") + b"x" * 50_000,
+        head("Transfer-Encoding: chunked") + b"5\r\nab",
+        head("Content-Length: 10", "Expect: 100-continue"),
+    ],
+)
+def test_requests_that_are_not_whole_occupy_no_worker(piece: bytes) -> None:
+    """A phone that lost its network, say; with a deadline of a minute nobody may have to wait for it."""
+    with (
+        receiving(pipeline := Pipeline(), http={"workers": 1, "read_timeout": "60s"}) as receiver,
+        closing(HTTPConnection("127.0.0.1", receiver.http_port, timeout=20)) as client,
+        ExitStack() as stack,
+    ):
+        for _ in range(5):
+            hanging = stack.enter_context(socket.create_connection(("127.0.0.1", receiver.http_port), timeout=20))
+            hanging.sendall(piece)
+        for name in ("a", "b", "c"):
+            assert post(client, request(name).SerializeToString())[0].status == 200
+    assert pipeline.names == ["a", "b", "c"]
+
+
+def test_a_request_in_many_pieces_is_put_together(receiver: OtlpReceiver, pipeline: Pipeline) -> None:
+    names = [str(number) for number in range(15_000)]
+    body = request(*names).SerializeToString()
+    raw = head(f"Content-Length: {len(body)}") + body + head("Content-Length: 0", "Connection: close")
+    with socket.create_connection(("127.0.0.1", receiver.http_port), timeout=20) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(raw), 9_973):
+            connection.sendall(raw[start : start + 9_973])
+            if start % 5 == 0:
+                sleep(0.002)
+        answer = b""
+        while piece := connection.recv(1000):
+            answer += piece
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert pipeline.names == names
+
+
+def test_pieces_of_requests_that_would_fill_the_memory_are_read_by_workers() -> None:
+    """The second of two halves is not kept: the only worker reads it, up to its deadline."""
+    half = head(f"Content-Length: {LIMIT}") + bytes(LIMIT * 6 // 10)
+    options = {"workers": 1, "read_timeout": "500ms", "max_request_body_size": LIMIT}
+    with receiving(Pipeline(), http=options) as receiver, ExitStack() as stack:
+        halves = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", receiver.http_port), timeout=20))
+            for _ in range(5)
+        ]
+        for connection in halves:
+            connection.sendall(half)
+        for connection in halves:
+            assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
         with closing(HTTPConnection("127.0.0.1", receiver.http_port, timeout=20)) as client:
             assert post(client, b"")[0].status == 200
 
