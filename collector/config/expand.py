@@ -1,13 +1,14 @@
 """Replaces ``${env:NAME}``, ``${NAME}``, ``${env:NAME:-default}``, ``${file:path}`` and ``${yaml:text}`` in a tree.
 
 A value that is one expression and nothing else becomes what YAML makes of the text (``${env:PORT}`` is a number), and
-fields of type text still get exactly the text. Inside a longer text the text is put in. What comes in may hold
-expressions itself. ``$$`` is a plain ``$``; ``$NAME`` without braces is left alone.
+fields of type text still get exactly the text. Inside a longer text the text is put in. A text that comes in is left
+as it is, whatever it holds: it may be a password. The values of a map or a list that comes in may hold expressions
+themselves. ``$$`` is a plain ``$``; ``$NAME`` without braces is left alone.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collector.config.source import read_file
 from collector.config.text import parse
@@ -18,6 +19,7 @@ _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?!-)(.*)$", re.DOTALL)
 _VARIABLE = re.compile(r"^([a-zA-Z_][a-zA-Z0-9_]*)(?::-(.*))?$", re.DOTALL)
 _MOST_EXPRESSIONS = 1000
 _MOST_LEVELS = 50
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,11 @@ class _Expander:
         """Return *node* with its expressions replaced; a value with a mistake becomes null."""
         if isinstance(node, Map):
             entries = node.entries.items()
-            return Map(node.place, {k: Entry(e.place, self.node(e.node, join(path, k), level)) for k, e in entries})
+            made = {k: Entry(e.place, self.node(e.node, join(path, k), level)) for k, e in entries}
+            return replace(node, entries=made)
         if isinstance(node, Items):
             nodes = enumerate(node.nodes)
-            return Items(node.place, tuple(self.node(each, join(path, i), level) for i, each in nodes))
+            return replace(node, nodes=tuple(self.node(each, join(path, i), level) for i, each in nodes))
         if not isinstance(node.value, str) or "$" not in node.value:
             return node
         try:
@@ -113,21 +116,21 @@ class _Expander:
         """Return what YAML makes of the found text: a text stays as it was found, quotes and all."""
         quiet = Report()
         node = None if found.quoted else parse(found.text, found.source, quiet, None if found.source else place)
-        if isinstance(node, Map | Items):
+        if isinstance(node, Map | Items) and (found.source or not quiet.problems):
             self._report.take(quiet, found.source)
-            return self.node(node, path, level + 1)
-        if node is None or isinstance(node.value, str):
-            return self.node(Scalar(place, found.text, found.text), path, level + 1)
-        return Scalar(place, node.value, found.text)
+            return self.node(replace(node, text=found.text), path, level + 1)
+        value = node.value if isinstance(node, Scalar) else found.text
+        # A comment alone is null for YAML, and perhaps a password.
+        if isinstance(value, str) or (value is None and found.text.strip() not in _NULLS):
+            value = found.text
+        return Scalar(place, value, found.text)
 
     def _joined(self, parts: tuple[str | _Expression, ...], place: Place, path: str, level: int) -> str:
         return "".join(part if isinstance(part, str) else self._text(part, place, path, level) for part in parts)
 
     def _text(self, expression: _Expression, place: Place, path: str, level: int) -> str:
         found = self._found(expression, place, path, level)
-        if found is None or "$" not in found.text:
-            return found.text if found else ""
-        return self._joined(_split(found.text)[0], place, path, level + 1)
+        return found.text if found else ""
 
     def _found(self, expression: _Expression, place: Place, path: str, level: int) -> _Found | None:
         """Return what *expression* stands for, None for a variable that is not set; `_RefusedError` after a mistake."""

@@ -40,18 +40,20 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Is a list."""
+    """Is a list; *text* is as in `Scalar`."""
 
     place: Place
     nodes: tuple["Node", ...] = ()
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Is a map from keys to entries, in the order they were written."""
+    """Is a map from keys to entries, in the order they were written; *text* is as in `Scalar`."""
 
     place: Place
     entries: Mapping[str, "Entry"] = field(default_factory=dict)
+    text: str | None = None
 
 
 Node: TypeAlias = Scalar | Items | Map

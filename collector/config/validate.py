@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from collector.config import message
 from collector.config.annotation import child, choices_of, keys, models
-from collector.config.tree import Entry, Items, Map, Node, Place, Plain, Report, Scalar, join
+from collector.config.tree import Entry, Items, Map, Node, Place, Plain, Report, Scalar, join, plain
 from collector.units import Secret
 
 M = TypeVar("M", bound=BaseModel)
@@ -62,6 +62,8 @@ def validate(model: type[M], entry: Entry, path: str, report: Report) -> M | Non
 
 def _given(node: Node, annotation: Any, fixes: dict[Keys, _Fix], at: Keys) -> Plain:
     """Return *node* as pydantic gets it: a null where a config class belongs is one with its defaults."""
+    if fixes.get(at) is _Fix.TEXT:
+        return node.text
     if isinstance(node, Map):
         return {
             key: _given(entry.node, child(annotation, key), fixes, (*at, key))
@@ -72,15 +74,17 @@ def _given(node: Node, annotation: Any, fixes: dict[Keys, _Fix], at: Keys) -> Pl
         return [_given(each, child(annotation, i), fixes, (*at, i)) for i, each in enumerate(node.nodes)]
     if node.value is None and models(annotation):
         return {}
-    return node.text if fixes.get(at) is _Fix.TEXT else node.value
+    return node.value
 
 
 def _fix(error: ErrorDetails, spot: _Spot, fixes: dict[Keys, _Fix]) -> _Fix | None:
     node, tried = spot.node, fixes.get(spot.keys)
-    if not isinstance(node, Scalar) or not spot.keys or error["type"] in {"missing", "extra_forbidden"}:
+    if not spot.keys or error["type"] in {"missing", "extra_forbidden"}:
         return None
-    if tried is None and error["type"] in _TEXT_WANTED and node.text is not None and node.text != node.value:
+    if tried is None and error["type"] in _TEXT_WANTED and node.text is not None and node.text != plain(node):
         return _Fix.TEXT
+    if not isinstance(node, Scalar):
+        return None
     if tried is not _Fix.DEFAULT and node.value is None and isinstance(spot.keys[-1], str):
         return _Fix.DEFAULT
     return None

@@ -20,6 +20,8 @@ ENVIRON = {
     "DOLLARS": "a$$b$c",
     "QUOTED": "'q'",
     "BROKEN": "a: [",
+    "NOTE": "# x",
+    "TWICE": "{a: 1, a: 2}",
 }
 
 
@@ -47,8 +49,12 @@ def expanded(text, environ=None):
         ("${env:NONE:-${env:PORT}}", 4317, "4317"),
         ("${env:NONE:-a:-b}", "a:-b", "a:-b"),
         ("${env:EMPTY:-5}", None, ""),
-        ("${env:AGAIN}", "<x>", "<x>"),
-        ("${env:DOLLARS}", "a$b$c", "a$b$c"),
+        ("${env:AGAIN}", "<${env:X}>", "<${env:X}>"),
+        ("-${env:AGAIN}-", "-<${env:X}>-", "-<${env:X}>-"),
+        ("${env:DOLLARS}", "a$$b$c", "a$$b$c"),
+        ("${env:DOLLARS}$$", "a$$b$c$", "a$$b$c$"),
+        ("${env:NOTE}", "# x", "# x"),
+        ("${env:TWICE}", "{a: 1, a: 2}", "{a: 1, a: 2}"),
         ("${env:QUOTED}", "'q'", "'q'"),
         ("${env:BROKEN}", "a: [", "a: ["),
         ("${yaml:7}", 7, "7"),
@@ -106,10 +112,9 @@ def test_an_unset_variable_is_null_with_a_warning(text):
 @pytest.mark.parametrize(
     ("text", "environ"),
     [
-        ("${env:A}", {"A": "${env:A}"}),
-        ("x${env:A}", {"A": "y${env:A}"}),
-        ("${env:A}", {"A": "${env:B}", "B": "[{x: '${env:A}'}]"}),
-        ("${env:A}", {"A": "x${B}${B}${B}", "B": "${C}${C}${C}", "C": "${D}" * 200, "D": "d"}),
+        ("${env:A}", {"A": "['${env:A}']"}),
+        ("${env:A}", {"A": "{x: '${env:B}'}", "B": "[{x: '${env:A}'}]"}),
+        ("${env:A}", {"A": "['${B}', '${B}', '${B}']", "B": "[" + "'${D}', " * 400 + "]", "D": "d"}),
     ],
 )
 def test_expansion_ends(text, environ):

@@ -12,7 +12,7 @@ from collector.registry import Kind
 from tests.collector.config.toys import GOOD, ToyExporter, ToyProcessor, ToyReceiver, install, installed
 
 CASES = Path(__file__).parent / "cases"
-ENVIRON = {"SET": "set", "LOOP": "x${env:LOOP}", "WORD": "word"}
+ENVIRON = {"SET": "set", "WORD": "word"}
 
 
 def mistakes(*sources, overrides=(), environ=None):
@@ -111,6 +111,27 @@ def test_null_means_the_default():
     assert (config.port, config.timeout, config.sending_queue.batch.min_size) == (None, 30.0, 16_384)
     assert protocols.grpc is not None
     assert protocols.http is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: b", "- x", "[1,2]", "{a: 1}", "{a: 1, a: 2}", "# x", "&a", "*a", "!x y", "a$$b", "${env:WORD}", "$${x}", "${"],
+)
+def test_a_password_is_whatever_its_variable_holds(text):
+    body = "yaml:{exporters: {toy_out: {dsn: '${env:PW}', api_key: '${env:PW}', headers: {key: '${env:PW}'}}}}"
+
+    config = load([f"yaml:{GOOD}", body], environ={"PW": text, "WORD": "w"}).exporters["toy_out"].config
+
+    assert (config.dsn, config.api_key, config.headers["key"]) == (text,) * 3
+
+
+def test_a_map_and_a_list_may_come_from_the_environment():
+    body = "yaml:{exporters::toy_out::headers: '${env:MAP}', service::pipelines::traces::exporters: '${env:LIST}'}"
+
+    loaded = load([f"yaml:{GOOD}", body], environ={"MAP": "{a: '${env:X}'}", "X": "[x]", "LIST": "[toy_out]"})
+
+    assert loaded.exporters["toy_out"].config.headers == {"a": "[x]"}
+    assert loaded.pipelines["traces"].exporters == ("toy_out",)
 
 
 def test_environment_variables_have_the_type_the_field_wants():
