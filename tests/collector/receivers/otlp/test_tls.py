@@ -17,7 +17,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from structlog.testing import capture_logs
 
-from collector.receivers.otlp.http_server import BUFFER
+from collector.receivers.otlp.http_connection import BUFFER
 from tests.collector.receivers.otlp.receiving import Pipeline, receiving, request
 from tests.collector.receivers.otlp.test_http_server import head
 from tests.collector.receivers.otlp.test_receiver import EXPORT, spans
