@@ -194,6 +194,13 @@ class Attributes:
         filled: npt.NDArray[np.bool_] = self.pool.filled[self.slots_of(positions)]
         return filled
 
+    def told(self, positions: Positions) -> npt.NDArray[np.bool_]:
+        """Tell which values at *positions* say something; -1, a value without a member and an empty text do not."""
+        if positions.max(initial=-1) < 0:
+            return np.zeros(len(positions), dtype=bool)
+        told: npt.NDArray[np.bool_] = (positions >= 0) & self.pool.told[self.slots_of(positions)]
+        return told
+
     def member(self, name: str, positions: Positions) -> pa.Array:
         """Return one member of the values at *positions*, null where -1 or other."""
         return self.pool.member(name).take(optional(self.slots_of(positions)))

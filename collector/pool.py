@@ -91,6 +91,13 @@ class Pool:
                 kinds += are_valid(member).view(np.uint8) * np.uint8(number)
         return kinds
 
+    @cached_property
+    def told(self) -> npt.NDArray[np.bool_]:
+        """Whether each value says something: it has a member, and that is no empty text."""
+        kinds, text = self._kinds, self._values.type.get_field_index("string_value") + 1
+        told: npt.NDArray[np.bool_] = self.filled | ((kinds > 0) & (kinds != text))
+        return told
+
     def taken(self, slots: Slots) -> pa.StructArray:
         """Return the values in these *slots*, in their order."""
         kind = self._values.type

@@ -210,13 +210,19 @@ ROLLUP_SUMS = (
     "reasoning_tokens_calls",
     "cost_nano_usd",
     "cost_nano_usd_calls",
+    "usage_calls",
+    "priced_calls",
     "cache_covered_calls",
     "cache_covered_read_tokens",
     "cache_covered_input_tokens",
     "duration_nano",
+    "timed_calls",
 )
 """Int64 sums over calls. ``X_calls`` counts the calls that reported X: a sum over no reports means unknown, not 0.
-``cache_covered_*`` are over the calls that report both cache reads and a positive input, embeddings excluded."""
+``usage_calls`` reported input or output tokens, ``priced_calls`` are those of them whose cost is known: a call with a
+cost and no tokens is in neither. ``cache_covered_*`` are over the calls that report both cache reads and a positive
+input, embeddings excluded; ``cache_covered_calls`` counts only those that succeeded. ``timed_calls`` are the calls
+that ``duration_nano`` is over."""
 
 ROLLUP_MAPS = {
     "errors_by_class": pa.map_(pa.string(), pa.int64()),

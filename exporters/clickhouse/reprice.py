@@ -20,8 +20,8 @@ from exporters.clickhouse.client import Connection
 from exporters.clickhouse.rollups import TABLE
 
 _TOKENS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
-_SUMS = (*(f"{name}_tokens" for name in _TOKENS), "input_tokens_calls", "output_tokens_calls")
-_COST = ("cost_nano_usd", "cost_nano_usd_calls")
+_COST = ("cost_nano_usd", "cost_nano_usd_calls", "priced_calls")
+_SUMS = ("calls", "usage_calls", *(f"{name}_tokens" for name in _TOKENS), *_COST)
 
 
 class Change(NamedTuple):
@@ -67,8 +67,8 @@ def _days(start: datetime, end: datetime) -> Iterator[tuple[date, datetime, date
 
 
 def _rows(connection: Connection, first: datetime, last: datetime) -> Iterator[Mapping[str, Any]]:
-    names = ("time", *ROLLUP_DIMENSIONS, "calls", *_SUMS, *_COST)
-    summed = ", ".join(f"sum({name}) AS {name}" for name in ("calls", *_SUMS, *_COST))
+    names = ("time", *ROLLUP_DIMENSIONS, *_SUMS)
+    summed = ", ".join(f"sum({name}) AS {name}" for name in _SUMS)
     found = connection.rows(
         f"SELECT toUnixTimestamp(r.time) AS time, {', '.join(ROLLUP_DIMENSIONS)}, {summed} FROM {TABLE} AS r"
         f" WHERE r.time >= {int(first.timestamp())} AND r.time < {int(last.timestamp())} GROUP BY ALL"
@@ -79,17 +79,17 @@ def _rows(connection: Connection, first: datetime, last: datetime) -> Iterator[M
 
 def _priced(row: Mapping[str, Any], book: PriceBook, day: date) -> tuple[Change, Sequence[Mapping[str, Any]]]:
     """Return what changes for the calls of one row, and the row that makes it so."""
-    stored, counted = (int(row[name]) for name in _COST)
+    stored, counted, priced = (int(row[name]) for name in _COST)
     unchanged = Change(int(row["calls"]), stored, stored)
-    priced = max(int(row["input_tokens_calls"]), int(row["output_tokens_calls"]))
+    used = int(row["usage_calls"])
     models = tuple(dict.fromkeys(name for name in (row["response_model"], row["request_model"]) if name))
     price = book.price(row["provider"], models, row["service_tier"], day.isoformat())
-    if price is None or not priced:
+    if price is None or not used:
         return unchanged, []
     rates = price.rates[price.step(int(row["context_band"] or 0) + 1)]
     cost = nanodollars(Quantities(*(int(row[f"{name}_tokens"]) for name in _TOKENS)), rates)
     # Each call was rounded to a whole nanodollar, and a sum of them is rounded once.
-    if counted == priced and abs(cost - stored) <= counted // 2 + 1:
+    if counted == priced == used and abs(cost - stored) <= counted // 2 + 1:
         return unchanged, []
     difference = {
         "time": datetime.fromtimestamp(int(row["time"]), UTC),
@@ -97,6 +97,7 @@ def _priced(row: Mapping[str, Any], book: PriceBook, day: date) -> tuple[Change,
         **dict.fromkeys(ROLLUP_SUMS, 0),
         **{name: [] for name in ROLLUP_MAPS},
         "cost_nano_usd": cost - stored,
-        "cost_nano_usd_calls": priced - counted,
+        "cost_nano_usd_calls": used - counted,
+        "priced_calls": used - priced,
     }
     return Change(int(row["calls"]), stored, cost), [difference]

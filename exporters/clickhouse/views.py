@@ -37,6 +37,7 @@ def _parts() -> Mapping[str, str]:
         "rows": "SELECT * FROM signoz_genai.rollup_1m",
         "arguments": _ARGUMENTS,
         "sums": _list(_sums()),
+        "something": " OR ".join(f"{name} != 0" for name in ROLLUP_SUMS),
         "numbers": _list(_numbers()),
         "dimension_names": ", ".join(ROLLUP_DIMENSIONS),
         "quoted_dimensions": ", ".join(f"'{name}'" for name in ROLLUP_DIMENSIONS),
@@ -67,10 +68,10 @@ def _numbers() -> Mapping[str, str]:
         "errors_by_class": "mapFilter((class, number) -> number != 0, errors_by_class)",
         **{name: f"if({name}_calls = 0, NULL, {name})" for name in TOKENS},
         "cost_usd": "if(cost_nano_usd_calls = 0, NULL, cost_nano_usd / 1e9)",
-        "cost_coverage": "cost_nano_usd_calls / nullIf(greatest(input_tokens_calls, output_tokens_calls), 0)",
+        "cost_coverage": "priced_calls / nullIf(usage_calls, 0)",
         "cache_utilization": "cache_covered_read_tokens / nullIf(cache_covered_input_tokens, 0)",
         "cache_coverage": "cache_covered_calls / nullIf(generations, 0)",
-        "duration_mean_seconds": "duration_nano / nullIf(calls, 0) / 1e9",
+        "duration_mean_seconds": "duration_nano / nullIf(timed_calls, 0) / 1e9",
         **PERCENTILES,
     }
 

@@ -14,7 +14,7 @@ from processors.genai.translation import Mask, Translation
 def name_failures(translation: Translation, planner: Planner) -> None:
     """Add the type of error to calls that failed without one; mark the failures that are those of who watched."""
     folders = [planner.rule(scope).folders for scope in translation.scopes]
-    nameless = translation.missing(ERROR_TYPE)
+    nameless = translation.untold(ERROR_TYPE)
     if not any(folders) and not (nameless & translation.suspect).any():
         return
     doubtful = translation.failed & (nameless if not any(folders) else nameless | _of_watchers(translation, folders))
@@ -32,9 +32,12 @@ def name_failures(translation: Translation, planner: Planner) -> None:
         found = types.get(row) or (str(status) if status >= 400 else planner.table.failure_of(messages[row].as_py()))
         if found:
             named[row] = found
+    which = np.array(list(named), dtype=np.int64)
+    empty = translation.positions(ERROR_TYPE)[which]
+    translation.dropped.append(empty[empty >= 0])
     texts = pa.array(list(named.values()), pa.string())
     why = "the exception, the HTTP status or the text of the failure"
-    translation.add_each(ERROR_TYPE, "string_value", np.array(list(named), dtype=np.int64), texts, why)
+    translation.add_each(ERROR_TYPE, "string_value", which, texts, why)
 
 
 def _of_watchers(translation: Translation, folders: Sequence[Sequence[str]]) -> Mask:

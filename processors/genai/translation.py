@@ -68,6 +68,13 @@ class Translation:
             missing[addition.rows] = False
         return missing
 
+    def untold(self, key: str) -> Mask:
+        """Tell which rows have no *key*, or one that says nothing."""
+        untold: Mask = ~self.attributes.told(self.positions(key))
+        for addition in self.additions.get(key, ()):
+            untold[addition.rows] = False
+        return untold
+
     def added(self, key: str) -> Mask:
         """Tell which rows were given *key*."""
         added: Mask = self.missing(key) != (self.positions(key) < 0)
@@ -202,7 +209,7 @@ class Translation:
         if self.batch.signal is not Signal.TRACES:
             return np.zeros(self.attributes.count, dtype=bool)
         failed: Mask = np.asarray(self.batch.column("status_code")) == _ERROR
-        failed |= self.positions(ERROR_TYPE) >= 0
+        failed |= self.attributes.told(self.positions(ERROR_TYPE))
         statuses = self.positions(HTTP_STATUS)
         if statuses.max(initial=-1) >= 0:
             failed |= self.attributes.naturals(statuses) >= 400

@@ -271,7 +271,7 @@ def _error_classes(batch: Batch, rows: Numbers, found: Numbers, table: CallTable
     """Return the class of each call's failure, -1 where it did not fail."""
     attributes = attributes_of(batch)
     types, statuses = found[_ERROR_TYPE], found[_HTTP_STATUS]
-    failed = (np.asarray(batch.column("status_code"))[rows] == ERROR) | (types >= 0)
+    failed = (np.asarray(batch.column("status_code"))[rows] == ERROR) | attributes.told(types)
     if (statuses >= 0).any():
         statuses = attributes.naturals(statuses)
         failed |= statuses >= 400

@@ -13,6 +13,8 @@ from collector.models import model_of
 
 _LONGEST = 256  # characters of a name worth remembering: errors are few, what may be sent as one is not
 
+_SEPARATORS = re.compile(r"[\s-]+")
+
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -34,6 +36,7 @@ class CallTable(_Row):
 
     operations: Mapping[str, str]
     statuses: tuple[_Status, ...]
+    status_in_name: re.Pattern[str]
     names: tuple[_Name, ...]
     otherwise: str
     model_endings: tuple[re.Pattern[str], ...]
@@ -59,9 +62,10 @@ class CallTable(_Row):
     def class_of(self, status: int | None, *names: str | None) -> str:
         """Return the class of a failure with this HTTP status, whose error goes by these names."""
         given = [name for name in names if name]
-        codes = [int(name) for name in given if re.fullmatch(r"[1-5][0-9]{2}", name)]
+        spoken = (self.status_in_name.match(name.lower()) for name in given)
+        codes = [int(found[1]) for found in spoken if found]
         told = (self._of_status(code) for code in (codes if status is None else [status, *codes]))
-        called = (self._of_name(name.lower()) for name in given)
+        called = (self._of_name(_SEPARATORS.sub("_", name.lower())) for name in given)
         return next((found for found in (*told, *called) if found), self.otherwise)
 
     def number_of(self, status: int, *names: str | None) -> int:

@@ -33,8 +33,19 @@ _TOKENS = (
     "cost_nano_usd",
 )
 """The sums of `Calls.tokens`, line by line; each has a sum of how many calls reported it."""
-_COVERED = ("cache_covered_calls", "cache_covered_read_tokens", "cache_covered_input_tokens")
-_MEASURES = (*_TOKENS, *(f"{name}_calls" for name in _TOKENS), *_COVERED, "calls", "errors", "duration_nano")
+_OTHERS = (
+    "usage_calls",
+    "priced_calls",
+    "cache_covered_calls",
+    "cache_covered_read_tokens",
+    "cache_covered_input_tokens",
+    "calls",
+    "errors",
+    "duration_nano",
+    "timed_calls",
+)
+_MEASURES = (*_TOKENS, *(f"{name}_calls" for name in _TOKENS), *_OTHERS)
+_COST = _TOKENS.index("cost_nano_usd")
 _LINES = [_MEASURES.index(name) for name in ROLLUP_SUMS]
 
 _BANDS = ("", *map(str, CONTEXT_BANDS))
@@ -254,18 +265,22 @@ def _sums(entries: Entries, groups: Groups) -> list[pa.Int64Array]:
     """Return the columns of `ROLLUP_SUMS`."""
     input_tokens, cache_read = entries.tokens[0], entries.tokens[2]
     known = entries.tokens >= 0
+    used, failed = known[0] | known[1], entries.error_class >= 0
     covered = (cache_read >= 0) & (input_tokens > 0) & ~entries.embeddings
     count = len(_TOKENS)
     matrix = np.empty((len(_MEASURES), len(groups.member)), dtype=np.int64)
     np.maximum(entries.tokens, 0, out=matrix[:count])
     matrix[count : 2 * count] = known
     others = (
-        covered,
+        used,
+        used & known[_COST],
+        covered & ~failed,
         cache_read * covered,
         input_tokens * covered,
         1,
-        entries.error_class >= 0,
+        failed,
         np.maximum(entries.duration, 0),
+        entries.duration >= 0,
     )
     for line, measure in enumerate(others, 2 * count):
         matrix[line] = measure

@@ -198,6 +198,16 @@ def test_filled_is_right_for_a_part_of_a_column(rows: Any, start: int) -> None:
     assert _filled(column(rows).slice(start)) == [bool(value) for value in values]
 
 
+@given(rows)
+def test_what_says_something_is_no_empty_text(rows: Any) -> None:
+    attributes = Attributes(column(rows))
+    values = [value or {} for row in rows for _, value in row]
+    wanted = [any(one not in (None, "") for one in value.values()) for value in values]
+
+    assert attributes.told(np.arange(attributes.size)).tolist() == wanted
+    assert attributes.told(np.full(2, -1)).tolist() == [False, False]
+
+
 def _filled(lists: pa.ListArray) -> list[bool]:
     attributes = Attributes(lists)
     filled: list[bool] = attributes.filled(np.arange(attributes.size)).tolist()

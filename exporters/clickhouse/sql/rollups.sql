@@ -1,5 +1,6 @@
 -- The numbers about model calls. Rows of one minute and equal dimensions add up; ClickHouse merges them when it likes,
 -- so every query sums. Columns are those of collector.schema.ROLLUPS. The retention is in seconds.
+-- Sums with a DEFAULT came later than their table: it says what rows without them hold, as well as they tell it.
 
 CREATE DATABASE IF NOT EXISTS signoz_genai;
 
@@ -32,10 +33,13 @@ CREATE TABLE IF NOT EXISTS signoz_genai.rollup_1m
     reasoning_tokens_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that reported reasoning tokens',
     cost_nano_usd SimpleAggregateFunction(sum, Int64) COMMENT 'Cost, 10^-9 USD; unknown where cost_nano_usd_calls is 0',
     cost_nano_usd_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls whose cost is known',
-    cache_covered_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Calls that reported cache reads and a positive input, embeddings excluded',
-    cache_covered_read_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Cache read tokens of those calls',
-    cache_covered_input_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Input tokens of those calls',
-    duration_nano SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of call durations, nanoseconds',
+    usage_calls SimpleAggregateFunction(sum, Int64) DEFAULT if(input_tokens_calls < 0 OR output_tokens_calls < 0, least(input_tokens_calls, output_tokens_calls), greatest(input_tokens_calls, output_tokens_calls)) COMMENT 'Calls that reported input or output tokens',
+    priced_calls SimpleAggregateFunction(sum, Int64) DEFAULT cost_nano_usd_calls COMMENT 'Those of them whose cost is known',
+    cache_covered_calls SimpleAggregateFunction(sum, Int64) COMMENT 'Successful calls that reported cache reads and a positive input, embeddings excluded',
+    cache_covered_read_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Cache read tokens of calls that reported them and a positive input, failed ones included, embeddings excluded',
+    cache_covered_input_tokens SimpleAggregateFunction(sum, Int64) COMMENT 'Input tokens of the same calls',
+    duration_nano SimpleAggregateFunction(sum, Int64) COMMENT 'Sum of call durations, nanoseconds; unknown where timed_calls is 0',
+    timed_calls SimpleAggregateFunction(sum, Int64) DEFAULT if(empty(duration_buckets) AND duration_nano != 0, calls, arraySum(mapValues(duration_buckets))) COMMENT 'Calls whose duration is known',
     errors_by_class SimpleAggregateFunction(sumMap, Map(String, Int64)) COMMENT 'Failed calls by kind of error',
     duration_buckets SimpleAggregateFunction(sumMap, Map(Int16, Int64)) COMMENT 'Calls by duration: bucket i holds (g^(i-1), g^i] seconds with g = 1.005/0.995, bucket -32768 holds 0',
     error_duration_buckets SimpleAggregateFunction(sumMap, Map(Int16, Int64)) COMMENT 'The same of failed calls only',

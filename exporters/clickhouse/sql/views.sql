@@ -1,5 +1,5 @@
 -- The numbers that follow from the sums, right for any range and grouping: ratios and percentiles are taken after
--- adding up. Unknown is NULL, never 0. What stands in braces without a type is filled in by exporters.clickhouse.views.
+-- adding up. Unknown is NULL, never 0. Where all that was counted was taken back, there is no row. What stands in braces without a type is filled in by exporters.clickhouse.views.
 
 CREATE OR REPLACE VIEW signoz_genai.summary AS
 {functions}
@@ -16,6 +16,7 @@ FROM
     WHERE r.time >= {start:DateTime('UTC')} AND r.time < {end:DateTime('UTC')}
         AND NOT throwIf(NOT hasAll([{quoted_dimensions}], {by:Array(String)}), 'by: every name must be one of {dimension_names}')
     GROUP BY ALL
+    HAVING {something}
 )
 COMMENT 'Every number, as summary(start, end, step, by): rows whose minute is in [start, end), per step seconds (0: the whole range), grouped by the named columns; the others are empty';
 
@@ -27,7 +28,7 @@ COMMENT 'Failed calls over calls (0 to 1), as error_rate(start, end, step, by); 
 CREATE OR REPLACE VIEW signoz_genai.cache_utilization AS
 SELECT time, {dimension_names}, calls, cache_utilization, cache_coverage, cache_read_tokens, cache_write_tokens, input_tokens
 FROM signoz_genai.summary({arguments}, by = {by:Array(String)})
-COMMENT 'Input tokens read from cache over input tokens (0 to 1) where calls report both, and the share of calls that do (cache_coverage), as cache_utilization(start, end, step, by); see summary';
+COMMENT 'Input tokens read from cache over input tokens (0 to 1) where calls report both, and the share of successful calls, embeddings excluded, that do (cache_coverage), as cache_utilization(start, end, step, by); see summary';
 
 CREATE OR REPLACE VIEW signoz_genai.latency AS
 SELECT time, {dimension_names}, calls, duration_mean_seconds, {percentile_names}
@@ -51,10 +52,10 @@ COMMENT 'Cost in USD where it is known, the share of calls with tokens of which 
 
 CREATE OR REPLACE VIEW signoz_genai.unpriced_models AS
 SELECT r.provider AS provider, r.model AS model, r.service_tier AS service_tier,
-    greatest(sum(r.input_tokens_calls), sum(r.output_tokens_calls)) - sum(r.cost_nano_usd_calls) AS unpriced_calls,
+    sum(r.usage_calls) - sum(r.priced_calls) AS unpriced_calls,
     sum(r.calls) AS calls, sum(r.input_tokens) AS input_tokens, sum(r.output_tokens) AS output_tokens,
-    minIf(r.time, r.calls > 0) AS first_seen,
-    maxIf(r.time, r.calls > 0) AS last_seen
+    minIf(r.time, r.usage_calls > 0) AS first_seen,
+    maxIf(r.time, r.usage_calls > 0) AS last_seen
 FROM ({rows}) AS r
 GROUP BY ALL
 HAVING unpriced_calls > 0
@@ -70,14 +71,14 @@ CREATE OR REPLACE VIEW signoz_genai.calls_by_minute AS
 {functions}
 SELECT time, {dimension_names},
     {numbers}
-FROM (SELECT r.time AS time, {plain_dimensions}, {sums} FROM ({rows}) AS r GROUP BY ALL)
+FROM (SELECT r.time AS time, {plain_dimensions}, {sums} FROM ({rows}) AS r GROUP BY ALL HAVING {something})
 COMMENT 'Every number of every minute and combination of dimensions that is kept';
 
 CREATE OR REPLACE VIEW signoz_genai.models AS
 {functions}
 SELECT provider, model,
     {numbers}
-FROM (SELECT r.provider AS provider, r.model AS model, {sums} FROM ({rows}) AS r GROUP BY ALL)
+FROM (SELECT r.provider AS provider, r.model AS model, {sums} FROM ({rows}) AS r GROUP BY ALL HAVING {something})
 ORDER BY calls DESC
 COMMENT 'Every number per provider and model, over all time that is kept';
 
@@ -85,7 +86,7 @@ CREATE OR REPLACE VIEW signoz_genai.services AS
 {functions}
 SELECT service_name, language,
     {numbers}
-FROM (SELECT r.service_name AS service_name, r.language AS language, {sums} FROM ({rows}) AS r GROUP BY ALL)
+FROM (SELECT r.service_name AS service_name, r.language AS language, {sums} FROM ({rows}) AS r GROUP BY ALL HAVING {something})
 ORDER BY calls DESC
 COMMENT 'Every number per service and programming language, over all time that is kept';
 
@@ -140,7 +141,7 @@ WITH
                     attributes_string['genai_collector.uncounted.reason'] AS reason,
                     mapContains(attributes_string, 'gen_ai.request.model') OR mapContains(attributes_string, 'gen_ai.response.model') AS named,
                     operation IN (operations) AND kind != 2 AND reason = '' AND named AS counted,
-                    has_error OR mapContains(attributes_string, 'error.type') AS failed,
+                    has_error OR attributes_string['error.type'] != '' AS failed,
                     attributes_bool['gen_ai.request.stream'] AS streamed,
                     mapContains(attributes_number, 'gen_ai.usage.input_tokens') AS told,
                     mapContains(attributes_number, 'gen_ai.usage.cache_read.input_tokens') AS cached,

@@ -1,14 +1,13 @@
 """Counting calls that no spans tell of: from metrics and log events, never from two signals at once.
 
-points ──> readings ──> differences ──> claims ─┐
-records ─────────────────> events ────> claims ─┼──> choice ──> what to add, what to take out again
-spans ───────────────────────────────> covers ──┘
+points ──> readings ──> differences ──> exports ──> claims ─┐
+records ────────────────────> events ─────────────> claims ─┼──> choice ──> what to add, what to take out again
+spans ────────────────────────────────────────────> covers ─┘
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +20,7 @@ from processors.rollup.series.amounts import Amounts, Change, Row, amounts_of, r
 from processors.rollup.series.choice import ANY, Choice, ClaimKey, Cover, covers_of_spans
 from processors.rollup.series.differences import Growth, Last, growth_of
 from processors.rollup.series.events import Events, Told
+from processors.rollup.series.exports import Grown, amounts_told
 from processors.rollup.series.ledger import Ledger
 from processors.rollup.series.notes import Note, dump, load
 from processors.rollup.series.readings import Reading, Source, readings_of
@@ -120,14 +120,13 @@ class Series:
         for reading in readings_of(batch, self._limits.max_value_length):
             growth = self._growth(reading, now)
             if growth is not None and (reading.rule.feeds != "cost" or self._memory.reported_cost):
-                grown.append((reading, self._key(reading, growth), growth))
+                grown.append(Grown(reading, self._key(reading, growth), growth))
         news = set()
         for _, key, _ in grown:
             news |= self._cover(key.cover, key.since, key.until, now)
         changes = self._voided(news)
-        calls = _answered(grown)
-        for reading, key, growth in grown:
-            changes += self._claim(key, _amounts(reading, growth, key.row, calls), now)
+        for key, amounts in amounts_told(grown):
+            changes += self._claim(key, amounts, now)
         return self._rows(changes)
 
     def records(self, batch: Batch, now: float) -> pa.RecordBatch | None:
@@ -264,47 +263,6 @@ class Series:
         return rows if rows is not None and rows.num_rows else None
 
 
-Grown = tuple[Reading, ClaimKey, Growth]
-
-
 @lru_cache(maxsize=1024)
 def _group_of(scope: str) -> str:
     return sources().group_of(scope)
-
-
-def _answered(grown: Sequence[Grown]) -> dict[Row, int]:
-    """Return how many calls of each row were answered, for sums of tokens that do not say of how many calls."""
-    calls: Counter[tuple[Row, int]] = Counter()
-    for reading, key, growth in grown:
-        if reading.rule.feeds == "calls" and reading.error is None:
-            calls[key.row, reading.rule.rank] += growth.value.times
-    best: dict[Row, int] = {}
-    for (row, _), count in calls.items():
-        best[row] = max(best.get(row, 0), count)
-    return best
-
-
-def _amounts(reading: Reading, growth: Growth, row: Row, answered: dict[Row, int]) -> Amounts:
-    times, amount = growth.value.times, growth.value.amount
-    if reading.rule.feeds == "calls":
-        return _calls(reading, growth)
-    columns = reading.columns or ("cost_nano_usd",)
-    sums = dict.fromkeys(columns, amount)
-    tellers = (answered.get(row, 0) or 1) if reading.counter else times
-    # A cost of nothing, and a counter that did not grow, say nothing.
-    if amount or not (reading.counter or reading.rule.feeds == "cost"):
-        sums[f"{columns[0]}_calls"] = tellers
-        if "cache_covered_read_tokens" in columns:
-            sums["cache_covered_calls"] = tellers
-    return Amounts({name: number for name, number in sums.items() if number}, {})
-
-
-def _calls(reading: Reading, growth: Growth) -> Amounts:
-    value = growth.value
-    sums = {"calls": value.times, "duration_nano": value.amount}
-    maps: dict[str, dict[Any, int]] = {"duration_buckets": dict(value.buckets)} if value.buckets else {}
-    if reading.error is not None:
-        sums["errors"] = value.times
-        maps |= {"errors_by_class": {reading.error: value.times}} if value.times else {}
-        maps |= {"error_duration_buckets": dict(value.buckets)} if value.buckets else {}
-    return Amounts({name: number for name, number in sums.items() if number}, maps)

@@ -49,17 +49,20 @@ class Source(NamedTuple):
 class Reading(NamedTuple):
     """Is one point that feeds something.
 
-    *columns* are the sums that its tokens feed. *error* is the class of its failures, if it says that they are such.
+    *process* is what its resource is known by. *columns* are the sums that its tokens feed. *timed* says that its
+    amount is how long calls took. *error* is the class of its failures, if it says that they are such.
     *lossy* says that they count beside spans.
     """
 
     source: Source
+    process: str
     rule: MetricRule
     moment: Moment
     delta: bool
     counter: bool
     dimensions: tuple[str, ...]
     columns: tuple[str, ...]
+    timed: bool
     error: str | None
     lossy: Lossy | None
 
@@ -92,6 +95,7 @@ def _understood(metric: Mapping[str, Any]) -> Mapping[str, Any] | None:
 class _Owner(NamedTuple):
     scope: str
     version: str
+    process: str
     identity: str
 
 
@@ -108,9 +112,9 @@ class _Owners:
         place = (point["resource"], point["scope"])
         if place not in self._known:
             scope = self._scopes[place[1]]
-            whose = sorted(_plain(self._resources[place[0]].as_py()).items())
-            identity = repr((whose, scope["name"], scope["version"], sorted(_plain(scope["attributes"]).items())))
-            self._known[place] = _Owner(scope["name"], scope["version"], identity)
+            process = sorted(_plain(self._resources[place[0]].as_py()).items())
+            identity = repr((process, scope["name"], scope["version"], sorted(_plain(scope["attributes"]).items())))
+            self._known[place] = _Owner(scope["name"], scope["version"], repr(process), identity)
         return self._known[place]
 
 
@@ -142,6 +146,7 @@ def _readings(
             continue
         yield Reading(
             Source(where[0], rule.group or known.group_of(owner.scope)),
+            owner.process,
             rule,
             _moment(point, metric, identity, number, value),
             metric["aggregation_temporality"] == _DELTA,
@@ -151,6 +156,7 @@ def _readings(
                 for word in (*where, *_dimensions(attributes, rule, operation, lossy))
             ),
             columns if rule.feeds == "tokens" else (),
+            rule.feeds == "calls" and not rule.only and point["sum"] is not None,
             failed,
             lossy if rule.feeds == "calls" else None,
         )

@@ -63,6 +63,23 @@ def test_every_version_gets_what_it_can_hold_and_stays_as_it_is(
     assert signoz.value("SELECT engine FROM system.tables WHERE name = 'distributed_rollup_1m'") == "Distributed"
 
 
+def test_an_older_table_of_ours_gets_the_newer_sums_beside_signoz(signoz: Store, make_exporter: MakeExporter) -> None:
+    install(signoz, "HEAD", "cluster")
+    make_exporter(signoz.dsn, schema="attach")
+    for table in ("distributed_rollup_1m", "rollup_1m"):
+        lost = "DROP COLUMN usage_calls, DROP COLUMN priced_calls, DROP COLUMN timed_calls"
+        signoz.connection.command(f"ALTER TABLE signoz_genai.{table} {lost}")
+    older = "(time, calls, input_tokens_calls, output_tokens_calls, cost_nano_usd_calls, duration_nano)"
+    values = "(toStartOfDay(now()), 3, 2, 1, 1, 6000000000)"
+    signoz.connection.command(f"INSERT INTO signoz_genai.rollup_1m {older} VALUES {values}")
+
+    newer = rollup(calls=1, usage_calls=2, priced_calls=1, duration_nano=2 * 10**9, timed_calls=1)
+    make_exporter(signoz.dsn, schema="attach").export(rollups_batch([newer]))
+
+    asked = "SELECT calls, duration_mean_seconds, cost_coverage FROM signoz_genai.totals"
+    assert signoz.rows(asked) == [(4, 2.0, 0.5)]
+
+
 def test_it_says_what_is_left_out_and_which_promise_holds(
     signoz: Store, make_exporter: MakeExporter, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,13 @@ def test_each_finding_is_found_alone(
     assert len(finding.advice) > 20
 
 
+def test_an_empty_type_of_error_is_no_error(make_exporter: MakeExporter, embedded: Store) -> None:
+    embedded.empty()
+    [reporter] = card(make_exporter, embedded, *(call(error__type="") for _ in range(50)))
+
+    assert [finding.text for finding in reporter.findings] == ["errors may be invisible: 50 of 50 calls"]
+
+
 def test_failed_calls_and_wrappers_are_no_findings(make_exporter: MakeExporter, embedded: Store) -> None:
     embedded.empty()
     wrapper = call(genai_collector__uncounted__reason="wrapper", **SILENT)

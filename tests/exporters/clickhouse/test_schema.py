@@ -113,6 +113,40 @@ def test_a_new_dimension_keeps_sums_apart_in_an_older_table(fresh: Store) -> Non
     assert schema.outlook(fresh.connection, TABLES).steps == []
 
 
+def test_rows_of_a_table_without_the_newer_sums_read_as_well_as_they_tell(fresh: Store) -> None:
+    made = next(table for table in schema.wanted(TABLES).tables if table.name == "signoz_genai.rollup_1m")
+    later = ("usage_calls", "priced_calls", "timed_calls")
+    lines = (line for line in made.text.split("\n") if line.split(maxsplit=1)[:1] not in [[name] for name in later])
+    fresh.connection.command("DROP TABLE signoz_genai.rollup_1m SYNC")
+    fresh.connection.command("\n".join(lines))
+    known = (
+        "service_name, calls, input_tokens_calls, output_tokens_calls, cost_nano_usd_calls, duration_nano,"
+        " duration_buckets"
+    )
+    time = "toDateTime(toStartOfDay(now()), 'UTC')"
+    inserted = f"INSERT INTO signoz_genai.rollup_1m (time, {known}) SELECT {time},"
+    for row in (
+        "'told', 3, 3, 2, 1, 2000000000, map(-5::Int16, 2::Int64)",
+        "'told', -1, -1, 0, 0, -1000000000, map(-5::Int16, -1::Int64)",
+        "'coarse', 4, 0, 4, 4, 8000000000, map()",
+        "'untimed', 5, 0, 0, 0, 0, map()",
+    ):
+        fresh.connection.command(f"{inserted} {row}")
+
+    schema.create(fresh.connection, TABLES)
+
+    asked = "SELECT service_name, duration_mean_seconds, cost_coverage FROM signoz_genai.services ORDER BY service_name"
+    wanted = [("coarse", 2.0, 1.0), ("told", 1.0, 0.5), ("untimed", None, None)]
+    assert fresh.rows(asked) == wanted
+    fresh.connection.command("OPTIMIZE TABLE signoz_genai.rollup_1m FINAL")
+    assert fresh.rows(asked) == wanted
+    sums = f"INSERT INTO signoz_genai.rollup_1m (time, service_name, calls, {', '.join(later)}) SELECT {time},"
+    fresh.connection.command(f"{sums} 'told', 2, 2, 2, 0")
+    fresh.connection.command("OPTIMIZE TABLE signoz_genai.rollup_1m FINAL")
+    assert fresh.rows(asked)[1] == ("told", 1.0, 0.75)
+    assert schema.outlook(fresh.connection, TABLES).steps == []
+
+
 def parts(store: Store) -> list[tuple]:
     """Return what can be compared: settings come in another order after they were altered."""
     columns = "SELECT database, table, name, type, default_expression FROM system.columns"

@@ -39,7 +39,7 @@ def calls(seed: int, number: int) -> list[dict]:
             "service_tier": pick("", "batch"),
             "context_band": pick("", "200000"),
             "error": pick("", "", "", "timeout", "rate_limit"),
-            "duration": round(float(pick(0.0, *random.lognormal(0, 1.5, 3))), 9),
+            "duration": pick(None, 0.0, *(round(float(lasted), 9) for lasted in random.lognormal(0, 1.5, 4))),
             "first_token": pick(None, float(random.lognormal(-1, 1))),
             "tokens": {name: pick(None, int(random.integers(0, 5000))) for name in TOKENS},
         }
@@ -50,8 +50,8 @@ def calls(seed: int, number: int) -> list[dict]:
 def rollup_row(call: dict) -> dict:
     """Return the rollup row of one call."""
     tokens, failed = call["tokens"], bool(call["error"])
-    covered = bool(tokens["cache_read_tokens"] is not None and tokens["input_tokens"]) and call["operation"] == "chat"
-    bucket = {histogram(call["duration"]): 1}
+    covered, used, timed = is_covered(call), is_used(call), call["duration"] is not None
+    bucket = {histogram(call["duration"]): 1} if timed else {}
     row = {name: call[name] for name in ROLLUP_DIMENSIONS if name != "model"}
     row["model"] = model_of(call["response_model"] or call["request_model"])
     for name, value in tokens.items():
@@ -63,14 +63,26 @@ def rollup_row(call: dict) -> dict:
         calls=1,
         errors=int(failed),
         errors_by_class={call["error"]: 1} if failed else {},
-        cache_covered_calls=int(covered),
+        usage_calls=int(used),
+        priced_calls=int(used and tokens[COST] is not None),
+        cache_covered_calls=int(covered and not failed),
         cache_covered_read_tokens=tokens["cache_read_tokens"] if covered else 0,
         cache_covered_input_tokens=tokens["input_tokens"] if covered else 0,
-        duration_nano=round(call["duration"] * 1e9),
+        duration_nano=round((call["duration"] or 0) * 1e9),
+        timed_calls=int(timed),
         duration_buckets=bucket,
         error_duration_buckets=bucket if failed else {},
         time_to_first_token_buckets={} if call["first_token"] is None else {histogram(call["first_token"]): 1},
     )
+
+
+def is_covered(call: dict) -> bool:
+    tokens = call["tokens"]
+    return bool(tokens["cache_read_tokens"] is not None and tokens["input_tokens"]) and call["operation"] == "chat"
+
+
+def is_used(call: dict) -> bool:
+    return any(call["tokens"][name] is not None for name in ("input_tokens", "output_tokens"))
 
 
 def histogram(seconds: float) -> int:
@@ -93,29 +105,30 @@ def merged(rows: Iterable[dict]) -> list[dict]:
 def truth(found: Sequence[dict]) -> dict[str, object]:
     """Return every number of the summary for these calls."""
     good = [call for call in found if not call["error"] and call["operation"] != "embeddings"]
-    covered = [rollup_row(call) for call in found if rollup_row(call)["cache_covered_calls"]]
+    covered = [call for call in found if is_covered(call)]
+    used = [call for call in found if is_used(call)]
+    lasted = [call["duration"] for call in found if call["duration"] is not None]
     numbers: dict[str, object] = {
         "calls": len(found),
         "errors": sum(bool(call["error"]) for call in found),
         "error_rate": sum(bool(call["error"]) for call in found) / len(found),
         "errors_by_class": dict(Counter(call["error"] for call in found if call["error"])),
-        "cache_coverage": len(covered) / len(good) if good else None,
+        "cache_coverage": sum(not call["error"] for call in covered) / len(good) if good else None,
         "cache_utilization": None,
-        "duration_mean_seconds": float(np.mean([call["duration"] for call in found])),
+        "duration_mean_seconds": float(np.mean(lasted)) if lasted else None,
     }
     if covered:
-        read, total = (sum(row[f"cache_covered_{kind}_tokens"] for row in covered) for kind in ("read", "input"))
+        read, total = (sum(call["tokens"][f"{name}_tokens"] for call in covered) for name in ("cache_read", "input"))
         numbers["cache_utilization"] = read / total
     for name in TOKENS:
         known = [call["tokens"][name] for call in found if call["tokens"][name] is not None]
         numbers[name] = sum(known) if known else None
     costs = [call["tokens"][COST] for call in found if call["tokens"][COST] is not None]
-    told = max(sum(call["tokens"][name] is not None for call in found) for name in ("input_tokens", "output_tokens"))
     numbers["cost_usd"] = sum(costs) / 1e9 if costs else None
-    numbers["cost_coverage"] = len(costs) / told if told else None
+    numbers["cost_coverage"] = sum(call["tokens"][COST] is not None for call in used) / len(used) if used else None
     seconds = {
-        "duration": [call["duration"] for call in found],
-        "success_duration": [call["duration"] for call in found if not call["error"]],
+        "duration": lasted,
+        "success_duration": [call["duration"] for call in found if not call["error"] and call["duration"] is not None],
         "time_to_first_token": [call["first_token"] for call in found if call["first_token"] is not None],
     }
     for name, values in seconds.items():
@@ -298,16 +311,43 @@ def test_times_are_utc(filled: Store) -> None:
 
 
 def test_models_without_a_price_are_listed(make_exporter: MakeExporter, store: Store) -> None:
-    priced = {"input_tokens": 100, "input_tokens_calls": 2, "output_tokens": 7, "calls": 2, "time": START}
+    used = {"input_tokens": 100, "input_tokens_calls": 2, "output_tokens": 7, "calls": 2, "time": START}
+    used |= {"usage_calls": 2, "provider": "openai"}
     rows = [
-        rollup(**priced, provider="openai", model="gpt-4o", cost_nano_usd=5, cost_nano_usd_calls=2),
-        rollup(**priced, provider="openai", model="unheard-of"),
-        rollup(**priced, provider="openai", model="half", cost_nano_usd=5, cost_nano_usd_calls=1),
+        rollup(**used, model="gpt-4o", cost_nano_usd=5, cost_nano_usd_calls=2, priced_calls=2),
+        rollup(**used, model="unheard-of"),
+        rollup(**used, model="half", cost_nano_usd=5, cost_nano_usd_calls=1, priced_calls=1),
         rollup(provider="openai", model="silent", calls=3, time=START),
+        rollup(provider="openai", model="unheard-of", calls=7, cost_nano_usd=9, cost_nano_usd_calls=7, time=START),
     ]
     make_exporter(store.dsn).export(rollups_batch(rows))
     found = store.rows(
         "SELECT model, unpriced_calls, calls, input_tokens FROM signoz_genai.unpriced_models ORDER BY model"
     )
+    coverage = store.rows("SELECT model, cost_coverage FROM signoz_genai.models ORDER BY model")
 
-    assert found == [("half", 1, 2, 100), ("unheard-of", 2, 2, 100)]
+    assert found == [("half", 1, 2, 100), ("unheard-of", 2, 9, 100)]
+    assert coverage == [("gpt-4o", 1), ("half", 0.5), ("silent", None), ("unheard-of", 0)]
+
+
+def test_what_was_taken_back_whole_is_not_shown(embedded: Store, make_exporter: MakeExporter) -> None:
+    call = {"calls": 1, "input_tokens": 3, "input_tokens_calls": 1, "duration_buckets": {5: 1}, "timed_calls": 1}
+    back = {"calls": -1, "input_tokens": -3, "input_tokens_calls": -1, "duration_buckets": {5: -1}, "timed_calls": -1}
+    rows = [
+        rollup(**call, service_name="server"),
+        rollup(**back, service_name="server"),
+        rollup(service_name="client", calls=1, time=START + 60),
+        rollup(service_name="meter", input_tokens=3, input_tokens_calls=1, time=START + 60),
+    ]
+    embedded.empty()
+    make_exporter(embedded.dsn).export(rollups_batch(rows))
+    by_minute = summary(embedded, START, START + 120, 60, ["service_name"])
+
+    assert sorted((row["service_name"], row["calls"]) for row in by_minute) == [("client", 1), ("meter", 0)]
+    assert len(summary(embedded, START, START + 60, 0, [])) == 0
+    for view in ("services", "calls_by_minute"):
+        found = embedded.rows(f"SELECT service_name, calls, error_rate FROM signoz_genai.{view} ORDER BY service_name")
+        assert found == [("client", 1, 0.0), ("meter", 0, None)], view
+    assert embedded.rows("SELECT calls, input_tokens FROM signoz_genai.models") == [(1, 3)]
+    embedded.empty()
+    assert embedded.rows("SELECT calls, duration_mean_seconds FROM signoz_genai.totals") == [(0, None)]

@@ -462,6 +462,21 @@ def test_langfuse_tells_failures_in_words(message, expected):
     assert "gen_ai.response.model" not in found
 
 
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"status": {"code": 2, "message": "Error code: 503 - overloaded"}}, "503"),
+        ({"events": [exception("/site-packages/openai/_base_client.py")]}, "AttributeError"),
+        ({}, ""),
+    ],
+)
+def test_an_empty_type_is_as_good_as_none(columns, expected):
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "error.type": ""}
+    found = told({**columns, "attributes": attributes}, "library")
+
+    assert found["error.type"] == expected
+
+
 def test_a_failure_without_a_type_has_that_of_its_text():
     span = {
         "status": {"code": 2, "message": "Error code: 503 - overloaded"},

@@ -102,6 +102,10 @@ def test_the_innermost_call_counts(spans, tokens):
         ({"status": {"code": 2}}, {"other": 1}),
         ({"attributes": {**CHAT, "error.type": "RateLimitError"}}, {"rate_limit": 1}),
         ({"attributes": {**CHAT, "error.type": "x", "http.response.status_code": 404}}, {"not_found": 1}),
+        ({"attributes": {**CHAT, "error.type": ""}}, {}),
+        ({"attributes": {**CHAT, "error.type": 429}}, {"other": 1}),
+        ({"attributes": {**CHAT, "error.type": ""}, "status": {"code": 2}}, {"other": 1}),
+        ({"attributes": {**CHAT, "error.type": "", "http.response.status_code": 500}}, {"server_error": 1}),
         ({"attributes": {**CHAT, "http.response.status_code": 500}}, {"server_error": 1}),
         ({"attributes": {**CHAT, "http.response.status_code": 200}}, {}),
         ({"events": [{"name": "exception"}]}, {"other": 1}),
@@ -225,3 +229,35 @@ def test_the_derived_batch_is_named_after_its_parent_and_the_component():
 
     assert first.id == again.id
     assert len({first.id, other.id, batch.id}) == 3
+
+
+@pytest.mark.parametrize(
+    ("usages", "sums"),
+    [
+        ([{"input_tokens": 5}, {"output_tokens": 5}], (2, 0)),
+        ([{"input_tokens": 5, "output_tokens": 5}, {}], (1, 0)),
+        ([{"input_tokens": 5, "cost": 7}, {"output_tokens": 0}], (2, 1)),
+        ([{"cost": 7}, {"cache_read.input_tokens": 5, "cost": 7}], (0, 0)),
+    ],
+)
+def test_calls_with_tokens_and_those_of_them_with_a_cost(usages, sums):
+    spans = [{f"gen_ai.usage.{name}": number for name, number in one.items() if name != "cost"} for one in usages]
+    costs = [{"genai_collector.cost.nano_usd": one["cost"]} if "cost" in one else {} for one in usages]
+    batch = batch_from(*({"attributes": {**CHAT, **told, **cost}} for told, cost in zip(spans, costs, strict=True)))
+
+    assert (total(batch, "usage_calls"), total(batch, "priced_calls")) == sums
+
+
+def test_calls_that_failed_tell_of_the_cache_but_not_how_many_tell_of_it():
+    usage = {**CHAT, "gen_ai.usage.input_tokens": 100, "gen_ai.usage.cache_read.input_tokens": 50}
+    failed = {**usage, "error.type": "content_filter", "gen_ai.response.finish_reasons": ["content_filter"]}
+    [row] = rollups(batch_from({"attributes": usage}, {"attributes": failed}))
+
+    assert [row[f"cache_covered_{name}"] for name in ("calls", "read_tokens", "input_tokens")] == [1, 100, 200]
+    assert (row["calls"], row["errors"]) == (2, 1)
+
+
+def test_a_call_that_ended_before_it_began_is_not_timed():
+    [row] = rollups(batch_from({"attributes": CHAT}, {"attributes": CHAT, "endTimeUnixNano": str(START - 1)}))
+
+    assert (row["calls"], row["timed_calls"]) == (2, 1)

@@ -45,7 +45,7 @@ def test_a_histogram_tells_calls_errors_durations_and_tokens():
     buckets = {name: calls for name, calls in sums.items() if isinstance(name, tuple)}
     assert {name: calls for name, calls in sums.items() if name not in buckets} == {
         "calls": 4, "errors": 1, "input_tokens": 300, "input_tokens_calls": 3, "output_tokens": 30,
-        "output_tokens_calls": 3,
+        "output_tokens_calls": 3, "usage_calls": 3, "timed_calls": 4,
     }  # fmt: skip
     assert buckets.pop(("errors_by_class", "rate_limit")) == 1
     assert {name: calls for (name, _), calls in buckets.items()} == {
