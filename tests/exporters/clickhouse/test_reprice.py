@@ -113,13 +113,14 @@ def test_other_prices_are_as_if_they_had_held_from_the_start(
     assert all(change.before == change.after for change in again.values())
 
 
+@pytest.mark.parametrize("cost", [9, 600_000])
 def test_calls_with_a_cost_and_no_tokens_leave_the_others_to_be_priced(
-    make_exporter: MakeExporter, embedded: Store, tmp_path: Path
+    make_exporter: MakeExporter, embedded: Store, tmp_path: Path, cost: int
 ) -> None:
     start, end = str(START * 10**9), str((START + 1) * 10**9)
     names = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "zz", "gen_ai.request.model": "secret"}
     told = ({"gen_ai.usage.input_tokens": 1000}, {"gen_ai.usage.output_tokens": 100})
-    reported = {"genai_collector.cost.nano_usd": 9}
+    reported = {"genai_collector.cost.nano_usd": cost}
     spans = [{"attributes": {**names, **more}} for more in (*told, reported, reported)]
     batch = batch_from(*({"startTimeUnixNano": start, "endTimeUnixNano": end, **span} for span in spans))
     _, rollups = RollupProcessor(RollupConfig(), Host("rollup")).process(batch)
@@ -127,7 +128,7 @@ def test_calls_with_a_cost_and_no_tokens_leave_the_others_to_be_priced(
     make_exporter(embedded.dsn).export(rollups)
     asked = "SELECT cost_nano_usd, cost_coverage FROM signoz_genai.models"
     unpriced = "SELECT model, unpriced_calls FROM signoz_genai.unpriced_models"
-    assert embedded.rows(asked) == [(18, 0.0)]
+    assert embedded.rows(asked) == [(2 * cost, 0.0)]
     assert embedded.rows(unpriced) == [("secret", 2)]
 
     book = PriceBook(read_own(own(tmp_path, "prices: [{model: secret, input: 1, output: 2}]")))

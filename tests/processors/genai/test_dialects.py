@@ -467,7 +467,7 @@ def test_langfuse_tells_failures_in_words(message, expected):
     [
         ({"status": {"code": 2, "message": "Error code: 503 - overloaded"}}, "503"),
         ({"events": [exception("/site-packages/openai/_base_client.py")]}, "AttributeError"),
-        ({}, ""),
+        ({"status": {"code": 0, "message": "Error code: 503 - overloaded"}}, ""),
     ],
 )
 def test_an_empty_type_is_as_good_as_none(columns, expected):

@@ -62,6 +62,14 @@ def test_calls_of_two_processes_are_not_told_twice():
     assert subject.total("calls", "input_tokens", "input_tokens_calls", "usage_calls") == (6, 60, 6, 6)
 
 
+def test_what_one_process_reads_from_a_cache_is_not_of_the_input_of_another():
+    other = {**SERVICE, "service.instance.id": "2"}
+    subject = Subject()
+    subject.take(points(counter(300, INPUT), counter(150, CACHED), counter(1000, INPUT, resource=other)))
+
+    assert subject.total("input_tokens", *COVERED) == (1300, 150, 300, 0)
+
+
 def test_two_counters_of_one_sum_tell_of_the_same_calls():
     attributes = {"model": "gemini-2.5-pro"}
     told = [
