@@ -19,7 +19,10 @@ _PICO_PER_NANO = 1000
 
 
 class Quantities(NamedTuple):
-    """Tokens of a call, or of several summed; unknown ones are 0. *cache_write_1h* is part of *cache_write*."""
+    """Tokens of a call, or of several summed; unknown ones are 0. *cache_write_1h* is part of *cache_write*.
+
+    Where it is more than that, all that was written is kept for an hour.
+    """
 
     input: int
     cache_read: int
@@ -31,7 +34,8 @@ class Quantities(NamedTuple):
 
 def nanodollars(tokens: Quantities, rates: Rates) -> int:
     """Return the cost in 10^-9 USD, rounded to the nearest; the members may be arrays of one length too."""
-    fresh = _positive(tokens.input - tokens.cache_read - tokens.cache_write)
+    written = tokens.cache_write + _positive(tokens.cache_write_1h - tokens.cache_write)
+    fresh = _positive(tokens.input - tokens.cache_read - written)
     short = _positive(tokens.cache_write - tokens.cache_write_1h)
     answer = _positive(tokens.output - tokens.reasoning)
     pico = (

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from collector.rewrite import Rows
+from processors.genai.plan import CACHE, KEPT
 from processors.genai.translation import Translation, reported
 
 _LARGEST = 2**60
@@ -31,6 +32,23 @@ def settle_counts(translation: Translation, names: Sequence[str]) -> None:
         counts = translation.attributes.naturals(line[rows])
         told = (counts >= 0) & ~translation.added(name)[rows]
         translation.add_each(name, "int_value", rows[told], pa.array(counts[told]), "the same number, as an int")
+
+
+def complete_writes(translation: Translation) -> None:
+    """Make the cache writes no less than what is told of them by how long they are kept."""
+    if not any(translation.has(name) or name in translation.additions for name in KEPT):
+        return
+    whole = CACHE[1]
+    written, *parts = counts_of(translation, (whole, *KEPT))
+    told = np.maximum(parts, 0).sum(axis=0)
+    less = (np.max(parts, axis=0) >= 0) & (told > written)
+    why = "what is kept for five minutes or an hour"
+    untold, short = np.flatnonzero(less & (written < 0)), np.flatnonzero(less & (written >= 0))
+    present = translation.positions(whole)[untold]
+    translation.dropped.append(present[present >= 0])
+    translation.add_each(whole, "int_value", untold, pa.array(told[untold]), why)
+    if len(short):
+        correct(translation, whole, short, told[short], why)
 
 
 def counts_of(translation: Translation, names: Sequence[str]) -> Counts:

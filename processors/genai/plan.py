@@ -17,6 +17,8 @@ OUTPUT = "gen_ai.usage.output_tokens"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
 REASONING = "gen_ai.usage.reasoning.output_tokens"
 CACHE = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_write.input_tokens")
+KEPT = ("genai_collector.usage.cache_write_1h.input_tokens", "genai_collector.usage.cache_write_5m.input_tokens")
+"""What was written to a cache, by how long it is kept there."""
 FINISH_REASONS = "gen_ai.response.finish_reasons"
 FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 STREAM = "gen_ai.request.stream"
@@ -33,7 +35,7 @@ OWN_ERROR = "genai_collector.instrumentation_error"
 
 _NAMES = (OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL, CALL)
 _OTHERS = (*_NAMES, FINISH_REASONS, FIRST_CHUNK, STREAM, ERROR_TYPE, HTTP_STATUS, OWN_ERROR)
-_CACHE_KEYS = frozenset({INPUT, REPORTED_INPUT, *CACHE})
+_CACHE_KEYS = frozenset({INPUT, REPORTED_INPUT, *CACHE, *KEPT})
 _LONGEST = 16_384
 """Characters of the longest set of keys, or name of a scope, that is remembered."""
 
@@ -106,7 +108,7 @@ class Planner:
         wanted = {key for work in works for key in (work.name, *(step.key for step in work.steps))} | set(_OTHERS)
         wanted |= {key for step in steps for key in (*step.origin.where, *step.origin.unless)}
         wanted |= {key for rule in self.table.spans for key in rule.wanted} | self.table.event_targets
-        cached = any(name in wanted or name in present for name in CACHE)
+        cached = any(name in wanted or name in present for name in (*CACHE, *KEPT))
         if cached:
             wanted |= _CACHE_KEYS | {key for rule in self.table.exclusive for key in (*rule.having, *rule.lacking)}
             wanted |= {rule.equal.partition("#")[0] for rule in self.table.exclusive}

@@ -19,7 +19,7 @@ from collector.attributes import Positions, attributes_of
 from collector.batch import Batch, Signal
 from collector.rewrite import Rows
 from collector.values import array_of_texts
-from processors.genai.counts import settle_counts
+from processors.genai.counts import complete_writes, settle_counts
 from processors.genai.exclusive import complete_input
 from processors.genai.failures import name_failures
 from processors.genai.grammar import Kind, Words
@@ -67,6 +67,7 @@ def translate(
         _mark_calls(translation, planner)
         settle_counts(translation, plan.counts)
     if plan.cached and batch.signal is not Signal.METRICS:
+        complete_writes(translation)
         complete_input(translation, planner)
     if batch.signal is not Signal.METRICS:
         complete_output(translation, planner)

@@ -69,6 +69,13 @@ def test_an_hour_in_the_cache_costs_more_than_five_minutes():
     assert (five_minutes, hour) == (0.00375, 0.006)
 
 
+@pytest.mark.parametrize(("told", "cost"), [((500, 400), 0.004275), ((300, 400), 0.0042), ((0, 400), 0.0042)])
+def test_each_written_token_is_paid_for_once(told, cost):
+    tokens = Quantities(1000, 0, *told, 0, 0)
+
+    assert dollars(PriceBook(), "anthropic:claude-sonnet-4-20250514", tokens) == cost
+
+
 def test_a_tier_has_its_price_and_an_unknown_one_the_standard():
     tokens = Quantities(1_000_000, 0, 0, 0, 0, 0)
     book = PriceBook()
@@ -241,7 +248,12 @@ def test_a_missing_file_is_told(tmp_path):
 
 def test_arrays_cost_what_their_members_do():
     rates = Rates(2_500_000, 1_250_000, 3_000_000, 5_000_000, 10_000_000, 12_000_000)
-    calls = [Quantities(100, 30, 20, 10, 50, 7), Quantities(10, 30, 0, 0, 0, 0), Quantities(0, 0, 0, 0, 3, 9)]
+    calls = [
+        Quantities(100, 30, 20, 10, 50, 7),
+        Quantities(100, 30, 20, 40, 50, 7),
+        Quantities(10, 30, 0, 0, 0, 0),
+        Quantities(0, 0, 0, 0, 3, 9),
+    ]
     columns = Quantities(*np.array(calls).T)
 
     assert nanodollars(columns, rates).tolist() == [nanodollars(call, rates) for call in calls]

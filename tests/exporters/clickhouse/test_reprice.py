@@ -13,6 +13,7 @@ from collector.prices import PriceBook, read_own
 from exporters.clickhouse.client import Server
 from exporters.clickhouse.reprice import Change, reprice
 from processors.cost import CostConfig, CostProcessor
+from processors.genai import GenaiConfig, GenaiProcessor
 from processors.rollup import RollupConfig, RollupProcessor
 from tests.clickhouse_http import ClickhouseServer
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
@@ -81,6 +82,22 @@ def test_the_same_prices_change_nothing(make_exporter: MakeExporter, store: Stor
     assert {change.before == change.after for change in changes.values()} == {True}
     assert store.rows(COSTS) == before
     assert before[0][0] == total > 0
+
+
+def test_cache_writes_told_by_how_long_they_are_kept(make_exporter: MakeExporter, store: Store) -> None:
+    hour, minutes = (f"anthropic.usage.cache_creation.ephemeral_{time}_input_tokens" for time in ("1h", "5m"))
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-20250514"}
+    used = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 0, hour: 400}
+    written = ({minutes: 100}, {"gen_ai.usage.cache_write.input_tokens": 300})
+    spans = [{"startTimeUnixNano": str(START * 10**9), "attributes": {**asked, **used, **more}} for more in written]
+    [translated] = GenaiProcessor(GenaiConfig(), Host("genai")).process(batch_from(*spans))
+    cost = CostProcessor(CostConfig(), Host("cost"))
+    [priced] = cost.process(translated)
+    _, rollups = RollupProcessor(RollupConfig(), Host("rollup")).process(priced)
+    make_exporter(store.dsn).export(rollups)
+    [change] = reprice(store.connection, PriceBook(), DAY, END, dry_run=True).values()
+
+    assert change == (2, 4_275_000 + 4_200_000, 4_275_000 + 4_200_000)
 
 
 def test_other_prices_are_as_if_they_had_held_from_the_start(

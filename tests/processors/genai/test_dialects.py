@@ -15,6 +15,7 @@ NAN = float("nan")
 INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 REASONING, REPORTED = "gen_ai.usage.reasoning.output_tokens", "genai_collector.reported.output_tokens"
 READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_write.input_tokens"
+HOUR, MINUTES = (f"anthropic.usage.cache_creation.ephemeral_{time}_input_tokens" for time in ("1h", "5m"))
 ABSENT = object()
 
 
@@ -129,6 +130,23 @@ CASES = {
                                              ' "cache_creation": 0, "cache_read": 41}'},
         {INPUT: 179, READ: 41, WRITE: 37, "genai_collector.usage.cache_write_1h.input_tokens": 7},
     ),
+    "cache writes told by how long they are kept": (
+        "x",
+        {"gen_ai.operation.name": "chat", INPUT: 1000, HOUR: 400, MINUTES: 100},
+        {INPUT: 1000, WRITE: 500, "genai_collector.usage.cache_write_1h.input_tokens": 400,
+         "genai_collector.usage.cache_write_5m.input_tokens": 100},
+    ),
+    "more cache writes for an hour than in all": (
+        "x", {"gen_ai.operation.name": "chat", INPUT: 1000, WRITE: 300, HOUR: 400}, {INPUT: 1000, WRITE: 400},
+    ),
+    "cache writes told as a whole and in parts": (
+        "x", {"gen_ai.operation.name": "chat", INPUT: 1000, WRITE: 600, HOUR: 400, MINUTES: 100}, {WRITE: 600},
+    ),
+    "no cache writes": ("x", {"gen_ai.operation.name": "chat", INPUT: 1000, HOUR: 0, MINUTES: 0}, {WRITE: 0}),
+    "cache writes beside an input that leaves them out": (
+        "x", {"gen_ai.operation.name": "chat", INPUT: 10, HOUR: 400, MINUTES: 100}, {INPUT: 510, WRITE: 500},
+    ),
+    "cache writes around a call": ("x", {"gen_ai.operation.name": "invoke_agent", HOUR: 400}, {WRITE: ABSENT}),
     "langfuse takes the kinds of input apart": (
         "langfuse-sdk",
         {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "gpt-4o",
