@@ -79,7 +79,7 @@ def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str,
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     context.obj = (sources, overrides)
     if context.invoked_subcommand is None:
-        configuration = load_named(context, (), ())
+        configuration = load_named(context, (), (), look_at_files=True)
         context.find_root().meta["with_stack"] = configuration.telemetry.logs.level == "debug"
         from collector.service import Service  # noqa: PLC0415 (only who runs needs the engine)
 
@@ -88,9 +88,11 @@ def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str,
 
 
 @main.command()
-@configured
-def validate(_configuration: Configuration) -> None:
-    """Check a configuration and start nothing; silent when it has no mistakes."""
+@naming
+@click.pass_context
+def validate(context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+    """Check a configuration and the files it names, and start nothing; silent when it has no mistakes."""
+    load_named(context, sources, overrides, look_at_files=True)
 
 
 @main.command("print-config")

@@ -68,15 +68,20 @@ def naming(function: F) -> F:
     )(function)
 
 
-def load_named(context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...]) -> Configuration:
-    """Load what the options before and behind the command name; print the warnings."""
+def load_named(
+    context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...], *, look_at_files: bool = False
+) -> Configuration:
+    """Load what the options before and behind the command name; print the warnings.
+
+    *look_at_files* is for what starts every component: a command may be run by somebody who may not read their keys.
+    """
     before = context.obj or ((), ())
     if not before[0] + sources:
         command = context.find_root().info_name
         raise click.UsageError(
             f"at least one config flag must be provided; try: {command} --config config.yaml", context
         )
-    configuration = load(before[0] + sources, before[1] + overrides)
+    configuration = load(before[0] + sources, before[1] + overrides, look_at_files=look_at_files)
     for warning in configuration.warnings:
         click.echo(f"warning: {warning}", err=True)
     return configuration

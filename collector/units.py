@@ -1,10 +1,19 @@
-"""Values as users write them in a configuration: durations, and secrets that never show."""
+"""Values as users write them in a configuration: durations, files to read, and secrets that never show."""
 
 import math
 import re
-from typing import Annotated, Any, cast
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, PlainSerializer, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, core_schema
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -58,6 +67,29 @@ def _more_than_nothing(seconds: float) -> float:
 
 PositiveDuration = Annotated[Duration, AfterValidator(_more_than_nothing)]
 """Seconds, more than none."""
+
+
+F = TypeVar("F", str, Path)
+
+LOOK = {"look_at_files": True}
+"""The context in which pydantic looks whether files can be read."""
+
+
+def _readable(path: F, info: ValidationInfo) -> F:
+    if str(path) and info.context == LOOK:
+        try:
+            with Path(path).open("rb") as file:
+                file.read(1)
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}; paths start from {Path.cwd()}") from error
+    return path
+
+
+ReadableFile = Annotated[str, AfterValidator(_readable)]
+"""A file that the component reads when it starts, '' for none."""
+
+ReadablePath = Annotated[Path, AfterValidator(_readable)]
+"""The same as a path."""
 
 
 class Secret(SecretStr):

@@ -1,7 +1,6 @@
 """The `cost` processor: what each model call cost, by the day's prices."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from time import gmtime, strftime
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +18,7 @@ from collector.prices.book import Price
 from collector.prices.own import PricesError
 from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, tier_of
 from collector.rewrite import Addition, with_rewritten
+from collector.units import ReadablePath
 
 COST = "genai_collector.cost.nano_usd"
 REPORTED = "genai_collector.reported.cost_usd"
@@ -45,7 +45,7 @@ Numbers = npt.NDArray[np.int64]
 class CostConfig(ComponentConfig):
     """Says which prices count."""
 
-    prices: tuple[Path, ...] = ()
+    prices: tuple[ReadablePath, ...] = ()
     """Files with prices of your own, laid over the shipped ones; see docs/cost.md for their form."""
     reported: Literal["ignore", "fallback", "prefer"] = "ignore"
     """A cost that the application itself reported: not used, used where no price is known, or used before any price."""

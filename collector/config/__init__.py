@@ -22,14 +22,18 @@ __all__ = ["ComponentSpec", "Configuration", "PipelineSpec", "TelemetryConfig", 
 
 
 def load(
-    sources: Sequence[str], overrides: Sequence[str] = (), environ: Mapping[str, str] = os.environ
+    sources: Sequence[str],
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+    *,
+    look_at_files: bool = False,
 ) -> Configuration:
     """Return the configuration of all *sources*, later ones laid over earlier ones, *overrides* (``a.b=v``) on top.
 
     A source is a file, ``file:path``, ``env:NAME`` or ``yaml:text``. Raises `ConfigError` with every mistake;
-    nothing but files and *environ* is touched.
+    nothing but files and *environ* is touched. *look_at_files* makes a file that a component could not read a mistake.
     """
-    report = Report()
+    report = Report(look_at_files=look_at_files)
     found = [read(source, environ, report) for source in sources]
     found += [assignment(override, report) for override in overrides]
     trees = [tree for tree in found if tree is not None]

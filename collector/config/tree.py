@@ -84,7 +84,9 @@ def join(path: str, *keys: object) -> str:
 class Report:
     """Gathers every mistake and warning of one configuration."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, look_at_files: bool = False) -> None:
+        self.look_at_files = look_at_files
+        """Whether a file that a component would read at its start has to be there."""
         self._sources: dict[str, int] = {}
         self._problems: list[tuple[Place, Problem]] = []
         self._warnings: list[tuple[Place, Problem]] = []

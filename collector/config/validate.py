@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from collector.config import message
 from collector.config.annotation import child, choices_of, keys, models
 from collector.config.tree import Entry, Items, Map, Node, Place, Plain, Report, Scalar, join, plain
-from collector.units import Secret
+from collector.units import LOOK, Secret
 
 M = TypeVar("M", bound=BaseModel)
 Keys = tuple[str | int, ...]
@@ -46,9 +46,10 @@ def validate(model: type[M], entry: Entry, path: str, report: Report) -> M | Non
     text field gets stays the text it was (``0123``, ``true``).
     """
     fixes: dict[Keys, _Fix] = {}
+    context = LOOK if report.look_at_files else None
     while True:
         try:
-            return model.model_validate(_given(entry.node, model, fixes, ()))
+            return model.model_validate(_given(entry.node, model, fixes, ()), context=context)
         except ValidationError as error:
             errors = error.errors(include_url=False)
         found = [(each, _spot(each["loc"], entry, model)) for each in errors]

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import model_validator
 
 from collector.component import ComponentConfig
+from collector.units import ReadableFile
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -14,11 +15,11 @@ _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 class ServerTlsConfig(ComponentConfig):
     """Says who the server is, and which clients it talks to. The files are read when the collector starts."""
 
-    cert_file: str
+    cert_file: ReadableFile
     """A PEM file with the server's certificate, followed by the ones that vouch for it."""
-    key_file: str
+    key_file: ReadableFile
     """A PEM file with the key of ``cert_file``."""
-    client_ca_file: str = ""
+    client_ca_file: ReadableFile = ""
     """A PEM file with authorities: clients must then show a certificate of one of them."""
     min_version: Literal["1.2", "1.3"] = "1.2"
     """The oldest version of TLS that is spoken."""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, PositiveInt, model_validator
 
 from collector.batch import Signal
 from collector.component import ComponentConfig, ExporterConfig
-from collector.units import Duration, Secret
+from collector.units import Duration, ReadableFile, Secret
 from collector.web.endpoint import split
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -49,11 +49,11 @@ class TlsConfig(ComponentConfig):
     """Speak gRPC without TLS. ``http://`` or ``https://`` before the endpoint decides instead, where it is written."""
     insecure_skip_verify: bool = False
     """Encrypt without checking who answers: anybody in between can read along. For trials."""
-    ca_file: str = ""
+    ca_file: ReadableFile = ""
     """A PEM file with the authorities to trust, instead of the usual ones."""
-    cert_file: str = ""
+    cert_file: ReadableFile = ""
     """A PEM file with the certificate to show to the server, for servers that ask for one; goes with ``key_file``."""
-    key_file: str = ""
+    key_file: ReadableFile = ""
     """A PEM file with the key of ``cert_file``."""
     server_name_override: str = ""
     """The name the server's certificate must have, if it is not the host of the endpoint."""

@@ -1,11 +1,11 @@
 """The `genai` processor: recognises model calls, whoever reports them, and gives them today's attributes."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal
 
 from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Host, Processor
+from collector.units import ReadablePath
 from processors.genai.grammar import Dialect
 from processors.genai.legacy import write_legacy
 from processors.genai.models import write_models
@@ -26,7 +26,7 @@ class GenaiConfig(ComponentConfig):
     """Drop the older attributes that were translated; otherwise they stay beside the new ones."""
     messages: bool = True
     """Also write prompts and completions as `gen_ai.input.messages` and `gen_ai.output.messages`."""
-    mapping_files: tuple[Path, ...] = ()
+    mapping_files: tuple[ReadablePath, ...] = ()
     """Files with tables of your own, in the grammar of ``mappings``; the first one wins."""
     mappings: Dialect = Dialect()
     """A table of your own, laid over ``mapping_files`` and what comes with the package; see docs/dialects.md."""

@@ -71,6 +71,37 @@ def test_mistakes_are_told_one_in_a_line_and_nothing_starts(good, ran):
     assert ran == []
 
 
+def test_files_that_cannot_be_read_are_told_before_anything_starts(ran, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here.pem").write_text("x")
+    (tmp_path / "config.yaml").write_text(
+        """receivers:
+  otlp: {protocols: {http: {tls: {cert_file: here.pem, key_file: key.pem}}}}
+processors:
+  cost:
+    prices:
+      - prices.yaml
+  genai: {mapping_files: [here.pem, .]}
+exporters:
+  otlp: {endpoint: "localhost:1", tls: {ca_file: ca.pem}}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [otlp]}}}
+"""
+    )
+    missing, start, otlp = "No such file or directory", f"paths start from {tmp_path}", "receivers::otlp::protocols"
+    for arguments in (["validate"], []):
+        result = run("--config", "config.yaml", *arguments)
+
+        assert result.exit_code == 2
+        assert result.stderr.splitlines() == [
+            f"config.yaml:2:66: {otlp}::http::tls::key_file: cannot read key.pem: {missing}; {start}",
+            f"config.yaml:6:9: processors::cost::prices::0: cannot read prices.yaml: {missing}; {start}",
+            f"config.yaml:7:37: processors::genai::mapping_files::1: cannot read .: Is a directory; {start}",
+            f"config.yaml:9:50: exporters::otlp::tls::ca_file: cannot read ca.pem: {missing}; {start}",
+        ]
+    assert ran == []
+    assert run("--config", "config.yaml", "print-config").exit_code == 0
+
+
 def test_a_good_configuration_is_run(good, ran):
     result = run(
         "--config", good, "--config", "yaml:receivers::toy_in::timeout: 3s", "--set", "exporters.toy_out.dsn=x"
