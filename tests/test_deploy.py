@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from collector.config import load
+from collector.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -93,6 +94,39 @@ def test_ports_are_those_of_the_configuration(monkeypatch):
     assert published <= listening
     targets = {port["targetPort"] for port in OBJECTS["Service"]["spec"]["ports"]}
     assert targets <= {port["name"] for port in CONTAINER["ports"]}
+
+
+def test_the_embedded_clickhouse_can_be_queried_from_this_machine_alone(monkeypatch):
+    alone = COMPOSE["services"]["alone"]
+    for name, value in alone["environment"].items():
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+    config = load(FILES).extensions["clickhouse_http"].config
+
+    assert config.endpoint == "0.0.0.0:8123"
+    assert config.password.get_secret_value() == "change-me"
+    assert set(alone["ports"]) == {*COMPOSE["x-collector"]["ports"], "127.0.0.1:8123:8123"}
+    assert (
+        f"curl -u default:{config.password.get_secret_value()} localhost:8123" in (DEPLOY / "compose.yaml").read_text()
+    )
+
+
+def test_the_container_offers_queries_to_nobody_else_until_told(monkeypatch):
+    assert load(FILES).extensions["clickhouse_http"].config.endpoint == "localhost:8123"
+    monkeypatch.setenv("QUERY_ENDPOINT", "0.0.0.0:8123")
+    with pytest.raises(ConfigError, match="set a password"):
+        load(FILES)
+
+
+def test_what_is_published_is_published_on_this_machine_only():
+    published = [port for one in COMPOSE["services"].values() for port in one.get("ports", [])]
+
+    assert published
+    assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
+def test_the_unit_says_how_to_install_what_is_not_on_pypi():
+    assert "install 'genai-collector" not in UNIT.read_text()
+    assert "pip install -c requirements.lock '.[embedded]'" in UNIT.read_text()
 
 
 @pytest.mark.parametrize("service", [name for name, one in COMPOSE["services"].items() if "build" in one])
