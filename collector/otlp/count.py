@@ -4,6 +4,7 @@ A message takes two bytes on the wire and dozens in memory: decompressed bytes a
 """
 
 import re
+from collections.abc import Iterator
 
 import pyarrow as pa
 
@@ -16,6 +17,8 @@ _LEAST = 2
 """Bytes of the smallest message, and of the smallest object in JSON."""
 _OBJECTS = 2
 """Objects that an attribute takes in JSON: itself and its value."""
+_DEEPEST = 100
+"""Levels of messages in messages that protobuf reads; what is nested deeper is refused."""
 _SAME_LENGTH = b"\x80" * 8 + b"\x00"
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
@@ -27,13 +30,43 @@ def check_count(signal: Signal, data: bytes, most: int) -> None:
     name = protocol_of(signal).request.DESCRIPTOR.name
     # What these bytes say counts for nothing, but as a length they would make ptars panic.
     plain = data.replace(wire.HUGE_LENGTH, _SAME_LENGTH)
-    for readers in (wire.ITEM_COUNTERS, wire.COUNTERS):  # the first spares the work where items alone are too many
-        try:
+    try:
+        for readers in (wire.ITEM_COUNTERS, wire.COUNTERS):  # the first spares the work where items alone are too many
             found = readers[name].list_to_record_batch([plain])
-        except ValueError as problem:
-            raise Permanent(f"not a valid {name}: {problem}; send OTLP protobuf") from problem
-        if sum(map(_elements, found.columns)) > most:
+            count = sum(map(_elements, found.columns))
+            if count > most:
+                raise _too_many(most)
+        if _nested_values(wire.VALUE_COUNTERS[name].list_to_record_batch([plain]), most - count) > most - count:
             raise _too_many(most)
+    except ValueError as problem:
+        raise Permanent(f"not a valid {name}: {problem}; send OTLP protobuf") from problem
+
+
+def _nested_values(request: pa.RecordBatch, most: int) -> int:
+    """Return how many values stand in arrays and lists of pairs, or some number above *most*."""
+    count, level = 0, [request]
+    for _ in range(_DEEPEST):
+        found = [one for batch in level for field, column in _fields(batch) for one in _holders(field, column)]
+        level = [wire.VALUE_COUNTERS[name].array_to_record_batch(encoded) for name, encoded in found if len(encoded)]
+        count += sum(len(batch.column("values").values) for batch in level)
+        if not level or count > most:
+            break
+    return count
+
+
+def _fields(table: pa.RecordBatch | pa.StructArray) -> Iterator[tuple[str, pa.Array]]:
+    if isinstance(table, pa.RecordBatch):
+        return zip(table.schema.names, table.columns, strict=True)
+    return ((field.name, table.field(number)) for number, field in enumerate(table.type))
+
+
+def _holders(name: str, column: pa.Array) -> Iterator[tuple[str, pa.BinaryArray]]:
+    """Yield the bytes of arrays and lists of pairs, and which of the two they are."""
+    if pa.types.is_list(column.type):
+        yield from [(name, column.values)] if pa.types.is_binary(column.values.type) else _holders(name, column.values)
+    elif pa.types.is_struct(column.type):
+        for field, inner in _fields(column):
+            yield from _holders(field, inner)
 
 
 def check_json(text: bytes, most: int) -> None:

@@ -321,6 +321,17 @@ def _counting(*ends: str) -> Mapping[str, Fields]:
 COUNTERS = _handlers("otlp_count", _counting("KeyValue", "AnyValue"))
 """Message -> what finds the messages in it, without reading what they say."""
 
+VALUE_COUNTERS = _handlers(
+    "otlp_count_values",
+    {
+        **_counting(),
+        "AnyValue": {"array_value": (5, "*bytes"), "kvlist_value": (6, "*bytes")},
+        "array_value": {"values": (1, "*AnyValue")},
+        "kvlist_value": {"values": (1, "*KeyValue")},
+    },
+)
+"""The same, with the bytes of arrays and of lists of pairs, which are read under the name of their member."""
+
 ITEM_COUNTERS = _handlers(
     "otlp_count_items",
     _counting("KeyValue", "AnyValue", "Resource", "InstrumentationScope", "Span", "Metric", "LogRecord"),

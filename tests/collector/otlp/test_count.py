@@ -11,15 +11,22 @@ from tests.collector.otlp.test_decode import CAPTURES_OF
 
 
 def counted(message: Message) -> int:
-    """Return how many messages are in this one, those in attributes and bodies not."""
+    """Return how many messages are in this one; of attributes and bodies, what stands in arrays and lists."""
     count = 0
     for field, value in message.ListFields():
         if field.name == "entity_refs":
             count += len(value)
         elif field.message_type:
-            ends = field.message_type.name in {"KeyValue", "AnyValue"}
-            count += sum(1 + (0 if ends else counted(one)) for one in (value if field.is_repeated else [value]))
+            inner = {"KeyValue": lambda pair: nested(pair.value), "AnyValue": nested}.get(
+                field.message_type.name, counted
+            )
+            count += sum(1 + inner(one) for one in (value if field.is_repeated else [value]))
     return count
+
+
+def nested(value: Message) -> int:
+    below = [*value.array_value.values, *(pair.value for pair in value.kvlist_value.values)]
+    return sum(1 + nested(one) for one in below)
 
 
 def fits(signal: Signal, data: bytes, most: int) -> bool:
@@ -61,6 +68,26 @@ def test_empty_messages_are_counted_wherever_they_stand(signal: Signal, path: li
     PROTOCOLS[signal].request.FromString(data)
     assert not fits(signal, data, 4999)
     assert fits(signal, data, 5000 + len(path) - 1)
+
+
+@pytest.mark.parametrize("field", ["array_value", "kvlist_value"])
+@pytest.mark.parametrize("depth", [0, 1, 2, 40])
+def test_values_in_values_are_counted_however_deep(field: str, depth: int) -> None:
+    for signal in (Signal.TRACES, Signal.LOGS):
+        message = PROTOCOLS[signal].request()
+        if signal is Signal.TRACES:
+            span = message.resource_spans.add().scope_spans.add().spans.add()
+            value = span.events.add().attributes.add(key="a").value
+        else:
+            value = message.resource_logs.add().scope_logs.add().log_records.add().body
+        for _ in range(depth):
+            value = value.array_value.values.add()
+        for _ in range(5000):
+            getattr(value, field).values.add()
+        data = message.SerializeToString()
+
+        assert not fits(signal, data, 4999 + depth)
+        assert fits(signal, data, 5006 + depth)
 
 
 @pytest.mark.parametrize(
