@@ -35,7 +35,8 @@ def economise() -> None:
 
 
 def settle() -> None:
-    """Leave all that is there now out of every search for garbage; to be called once, when everything is started."""
+    """Leave all that is there now out of every search for garbage; to be called when everything is started."""
+    gc.unfreeze()  # what an earlier start left behind
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])

@@ -11,7 +11,7 @@ import click
 
 from collector import allocator, registry
 from collector.command import configured, load_named, naming
-from collector.config import Configuration, render
+from collector.config import Configuration, load, render
 from collector.config.text import write
 from collector.errors import ConfigError, Permanent, Retryable
 from collector.registry import BrokenComponentError, Kind
@@ -74,17 +74,17 @@ class _Broken(click.Command):
 @click.version_option(version(_COMMAND), prog_name=_COMMAND, message="%(prog)s version %(version)s")
 @click.pass_context
 def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str, ...]) -> None:
-    """Run the collector with a configuration, until SIGINT or SIGTERM."""
+    """Run the collector with a configuration, until SIGINT or SIGTERM; SIGHUP reads it again."""
     # gRPC's C library would put lines of its own between those of the log; it reads this when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     context.obj = (sources, overrides)
     if context.invoked_subcommand is None:
         configuration = load_named(context, (), (), look_at_files=True)
         context.find_root().meta["with_stack"] = configuration.telemetry.logs.level == "debug"
-        from collector.service import Service  # noqa: PLC0415 (only who runs needs the engine)
+        from collector.life import Life  # noqa: PLC0415 (only who runs needs the engine)
 
         allocator.economise()
-        context.exit(Service(configuration).run())
+        context.exit(Life(configuration, lambda: load(sources, overrides, look_at_files=True)).run())
 
 
 @main.command()

@@ -4,20 +4,15 @@ start   extensions, exporters, receivers, then extensions hear: ready     (nothi
 stop    extensions hear: not ready, then receivers, exporters, extensions     (nothing is closed before it is drained)
 """
 
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from threading import Event
 from time import monotonic
-from types import FrameType
 from typing import Any, cast
 
-import pyarrow as pa
 import structlog
 from prometheus_client import start_http_server
 
-from collector import allocator
 from collector.batch import Batch, Signal
 from collector.component import Component, Consume, Exporter, ExporterConfig, Extension, Host, Processor, Receiver
 from collector.config import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
@@ -29,8 +24,6 @@ from collector.pipeline import Group, Pipeline, fan_out, remembering_last
 from collector.telemetry import Metrics
 from collector.web.endpoint import cannot_listen
 
-_LOOK_UP = 0.5
-"""Seconds after which the main thread looks up for signals that did not wake it."""
 SHUTDOWN_SECONDS = 20.0
 """How long stopping may take: receivers end, then all outboxes deliver at once; what remains stays on disk."""
 
@@ -40,7 +33,7 @@ class StartError(Exception):
 
 
 class Service:
-    """Builds, runs and stops what a `Configuration` describes."""
+    """Builds, starts and stops what a `Configuration` describes; once: to start again takes another."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -154,32 +147,6 @@ class Service:
             except Exception:
                 self.log.exception("a component could not stop")
 
-    def run(self) -> int:
-        """Start, wait for SIGINT or SIGTERM, drain, and return the exit code: 0, or 1 when something cannot start."""
-        configure_logging(self.configuration.telemetry)
-        # Batches are small: handing their columns to a pool of threads costs more than it saves.
-        pa.set_cpu_count(1)
-        self.log.info("Starting genai-collector...")
-        asked = Event()
-        previous = {number: signal.signal(number, _asker(asked)) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            self.start()
-            allocator.settle()
-            self.log.info("Everything is ready. Begin running and processing data.")
-            # A signal that comes while the wait begins does not end it: Python tells of it when the wait is over.
-            while not asked.wait(_LOOK_UP):
-                pass
-            self.log.info("Starting shutdown...")
-            self.stop()
-            self.log.info("Shutdown complete.")
-        except StartError as error:
-            self.log.error(str(error))  # noqa: TRY400 - the message is for the user, not the stack
-            return 1
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-        return 0
-
     def _start_metrics(self) -> None:
         telemetry = self.configuration.telemetry.metrics
         if telemetry.level == "none":
@@ -205,18 +172,6 @@ def _remembers(spec: ComponentSpec) -> bool:
 def _outlet(exporter: Exporter) -> Outlet:
     config: ExporterConfig = exporter.config
     return Outbox(exporter) if config.sending_queue.enabled else Direct(exporter)
-
-
-def _asker(asked: Event) -> Callable[[int, FrameType | None], None]:
-    """Return a signal handler: the first signal asks for an orderly end, the second ends at once."""
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if asked.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        asked.set()
-
-    return handle
 
 
 def configure_logging(telemetry: TelemetryConfig) -> None:

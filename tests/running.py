@@ -79,10 +79,10 @@ class Collector:
                     return
             time.sleep(0.02)
 
-    def until_logged(self, text: str) -> None:
-        """Return once the process logged *text*."""
+    def until_logged(self, text: str, start: int = 0) -> None:
+        """Return once the process logged *text*, behind the first *start* characters of its log."""
         deadline = time.monotonic() + 60
-        while text not in self.text:
+        while text not in self.text[start:]:
             assert time.monotonic() < deadline and self.process and self.process.poll() is None, self.text
             time.sleep(0.05)
 

@@ -156,6 +156,7 @@ def test_the_unit_says_what_systemd_needs():
     parser.read(UNIT)
 
     assert parser["Service"]["ExecStart"].split()[1:] == ["--config", "/etc/genai-collector/config.yaml"]
+    assert parser["Service"]["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert parser["Service"]["WorkingDirectory"] == "/var/lib/" + parser["Service"]["StateDirectory"]
     assert parser["Service"]["ProtectSystem"] == "strict"
 

@@ -1,6 +1,7 @@
 """ClickHouse away: what was accepted waits, then arrives, once, whoever dies in between."""
 
 import random
+import socket
 import time
 
 import pytest
@@ -55,6 +56,18 @@ def test_down_at_the_start_and_killed_while_waiting(tmp_path, server):
 
     assert collector.stop() == 0, collector.text
     check(collector, server, calls)
+
+
+def test_receivers_open_while_the_server_hangs(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        collector = Collector(tmp_path, dsn=f"clickhouse://127.0.0.1:{hanging.getsockname()[1]}")
+        collector.start()
+        send(collector, random.Random(3), 1)
+        waiting, text = collector.waiting(), collector.text
+        collector.kill()
+
+    assert waiting > 0
+    assert "cannot be reached" not in text  # it still waits for the answer
 
 
 def test_answers_lost_connections_cut_errors_and_a_restart(tmp_path, server):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -135,6 +136,10 @@ class ClickhouseExporter(Exporter):
         }
         self._fit: Fit | None = None
         self._told: Fit | None = None
+        self._opening = Lock()
+        self._stopped = False
+        self.greeting: Thread | None = None
+        """Makes a server's tables while receivers open; None for an embedded ClickHouse."""
 
     @property
     def attaches(self) -> bool:
@@ -149,15 +154,21 @@ class ClickhouseExporter(Exporter):
         return schema.Tables(*lifetimes, config.ngram_indexes, config.cluster)
 
     def start(self) -> None:
-        """Open ClickHouse and make its tables, or look at those that are not ours.
+        """Open an embedded ClickHouse and make its tables, or look at those that are not ours; greet a server.
 
-        A server may be down: data waits for it, and what is wrong with its tables is told when it can be.
+        A server may be down or slow, and receivers need not wait for it: data does, and what is wrong with its tables
+        is told when it can be.
         """
-        if self.folder is not None:
-            try:
-                self._connection = self.connect()
-            except UnusableError as error:
-                raise ConfigError([Problem(self.host.id, "dsn", str(error))]) from error
+        self._stopped = False
+        if self.folder is None:
+            self.host.metrics.gauge("clickhouse_exporter_ready", 0, exporter=self.host.id)
+            self.greeting = Thread(target=self._greet, name=f"{self.host.id} greets its server", daemon=True)
+            self.greeting.start()
+            return
+        try:
+            self._connection = self.connect()
+        except UnusableError as error:
+            raise ConfigError([Problem(self.host.id, "dsn", str(error))]) from error
         try:
             self._ready()
         except UnsuitableError as error:
@@ -165,8 +176,21 @@ class ClickhouseExporter(Exporter):
         except Retryable as error:
             self.host.log.warning("ClickHouse cannot be reached yet, data will wait", error=str(error))
 
+    def _greet(self) -> None:
+        """Make a server's tables before the first delivery needs them; whatever fails is tried again by that."""
+        try:
+            self._ready()
+        except Retryable as error:
+            fits = not isinstance(error, UnsuitableError)
+            news = "ClickHouse cannot be reached yet" if fits else "ClickHouse's tables do not fit"
+            if not self._stopped:
+                self.host.log.warning(f"{news}, data will wait", error=str(error))
+        except Exception:
+            self.host.log.exception("the exporter met a bug")
+
     def stop(self) -> None:
-        """Let go of ClickHouse."""
+        """Let go of ClickHouse; a server that hangs is not waited for."""
+        self._stopped = True
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -198,14 +222,15 @@ class ClickhouseExporter(Exporter):
         self._series.forget()
 
     def _ready(self) -> Connection:
-        if self._connection is None:
-            self._connection = self.connect()
-        if not self._has_tables:
-            self._fit = self.prepare(self._connection)
-            self._has_tables = True
-            self._tell()
-            self.host.metrics.gauge("clickhouse_exporter_ready", 1, exporter=self.host.id)
-        return self._connection
+        with self._opening:
+            if self._connection is None:
+                self._connection = self.connect()
+            if not self._has_tables:
+                self._fit = self.prepare(self._connection)
+                self._has_tables = True
+                self._tell()
+                self.host.metrics.gauge("clickhouse_exporter_ready", 1, exporter=self.host.id)
+            return self._connection
 
     def prepare(self, connection: Connection) -> Fit | None:
         """Make the tables that are ours to make; return what SigNoz's can take, None where all are ours."""

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from collector import service
+from collector import life
 from collector.cli import main
 from tests.collector.config.toys import GOOD, HERE, install, installed
 
@@ -34,17 +34,17 @@ def good(tmp_path):
 
 @pytest.fixture
 def ran(monkeypatch):
-    """The configurations that would have been run; running itself is the service's own test."""
+    """The configurations that would have been run; running itself is tested where processes are."""
     configurations = []
 
     class Ran:
-        def __init__(self, configuration):
+        def __init__(self, configuration, reread):
             configurations.append(configuration)
 
         def run(self):
             return 0
 
-    monkeypatch.setattr(service, "Service", Ran)
+    monkeypatch.setattr(life, "Life", Ran)
     return configurations
 
 
@@ -112,8 +112,8 @@ def test_a_good_configuration_is_run(good, ran):
     assert ran[0].exporters["toy_out"].config.dsn == "x"
 
 
-def test_the_exit_code_is_the_service_s(good, ran, monkeypatch):
-    monkeypatch.setattr(service.Service, "run", lambda self: 1)
+def test_the_exit_code_is_that_of_the_run(good, ran, monkeypatch):
+    monkeypatch.setattr(life.Life, "run", lambda self: 1)
 
     assert run("--config", good).exit_code == 1
 
@@ -122,7 +122,7 @@ def test_a_bug_is_one_line_and_the_stack_comes_with_debug(good, ran, monkeypatch
     def fail(self):
         raise RuntimeError("the\nreason")
 
-    monkeypatch.setattr(service.Service, "run", fail)
+    monkeypatch.setattr(life.Life, "run", fail)
 
     result = run("--config", good)
     told = run("--config", good, "--set", "service.telemetry.logs.level=debug")

@@ -108,6 +108,8 @@ def make_exporter() -> Iterator[MakeExporter]:
         config = ClickhouseConfig.model_validate({"dsn": dsn, **options})
         exporter = ClickhouseExporter(config, Host("clickhouse", clock=clock, base=Path("/")))
         exporter.start()
+        if exporter.greeting:
+            exporter.greeting.join()
         made.append(exporter)
         return exporter
 

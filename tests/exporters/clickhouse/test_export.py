@@ -1,5 +1,6 @@
 """The exporter against every kind of ClickHouse: stored once, whatever happens on the way."""
 
+import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from structlog.testing import capture_logs
 
 from collector.batch import Batch, Signal
 from collector.component import Host
@@ -152,6 +154,25 @@ def test_a_server_that_does_not_answer_is_retryable(server: ClickhouseServer, ma
     with pytest.raises(Retryable, match="timed out"):
         exporter.export(both_batches()[1])
     server.fail()
+
+
+def test_a_server_that_hangs_is_not_waited_for_at_the_start_and_at_the_end() -> None:
+    hanging = socket.create_server(("127.0.0.1", 0))
+    config = ClickhouseConfig(dsn=f"clickhouse://127.0.0.1:{hanging.getsockname()[1]}", timeout="2m")
+    exporter = ClickhouseExporter(config, Host("clickhouse"))
+    exporter.start()
+    connection, _ = hanging.accept()
+    hanging.close()
+    with connection, capture_logs() as logs:
+        assert connection.recv(4)
+        assert exporter.greeting is not None
+        exporter.stop()
+        assert exporter.greeting.is_alive()
+        assert exporter.host.metrics.value("clickhouse_exporter_ready", exporter="clickhouse") == 0
+        connection.close()
+        exporter.greeting.join()
+
+    assert logs == []
 
 
 def test_the_exporter_starts_without_a_server_and_delivers_when_there_is_one(
