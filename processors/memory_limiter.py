@@ -66,10 +66,12 @@ class MemoryLimiterProcessor(Processor):
         self._checked = self._released = -inf
         self._held = 0
         self._hard, self._soft = _limits(config)
+        self._refuses = False
 
     def start(self) -> None:
         """Say so where the system does not tell how much memory is held."""
-        if self._resident() is None or self._hard is None:
+        held = self._resident()
+        if held is None or self._hard is None:
             self.host.log.warning("memory is not limited: this system has no /proc to read it from")
         else:
             self.host.log.info(
@@ -77,11 +79,19 @@ class MemoryLimiterProcessor(Processor):
                 soft_limit_mib=self._soft // _MIB,
                 hard_limit_mib=self._hard // _MIB,
             )
+            if held > self._soft:
+                self.host.log.warning(
+                    "the limit is below what the process holds already: everything will be refused",
+                    held_mib=held // _MIB,
+                    soft_limit_mib=self._soft // _MIB,
+                    hint="raise limit_mib, or lower spike_limit_mib",
+                )
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return the batch, or raise `Retryable`."""
         held = self._look()
         refused = self._hard is not None and held > self._soft
+        self._tell(refused, held)
         if batch.signal is not Signal.ROLLUPS:
             name = f"otelcol_processor_memory_limiter_{'refused' if refused else 'accepted'}_{UNITS[batch.signal]}"
             self.host.metrics.count(name, batch.rows, processor=self.host.id)
@@ -92,6 +102,17 @@ class MemoryLimiterProcessor(Processor):
                 after=self.config.check_interval,
             )
         return [batch]
+
+    def _tell(self, refused: bool, held: int) -> None:
+        """Log when refusing begins and when it ends."""
+        with self._lock:
+            changed, self._refuses = refused != self._refuses, refused
+        if changed:
+            mib = {"held_mib": held // _MIB, "soft_limit_mib": self._soft // _MIB}
+            if refused:
+                self.host.log.warning("memory is short: data is refused until less is held", **mib)
+            else:
+                self.host.log.info("data is taken again", **mib)
 
     def _look(self) -> int:
         """Return the bytes held, looked up when the last look is too old; give memory back when it is too much."""

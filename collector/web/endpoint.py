@@ -13,9 +13,15 @@ def split(endpoint: str) -> tuple[str, int]:
     """Return host and port of ``host:port``; raise ValueError for anything else. IPv6 hosts stand in brackets."""
     host, colon, port = endpoint.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or not port.isdecimal() or int(port) > 65_535 or (":" in host and not bracketed):
+    numbered = port.isascii() and port.isdecimal() and int(port) <= 65_535
+    if not colon or not numbered or (":" in host and not bracketed) or not is_name(host):
         raise ValueError(f"{endpoint!r} is not host:port; write it like localhost:4317 or [::1]:4317")
     return host[1:-1] if bracketed else host, int(port)
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a host or a URL may look like this: without blanks and control signs."""
+    return text.isprintable() and not any(map(str.isspace, text))
 
 
 def _check(endpoint: str) -> str:

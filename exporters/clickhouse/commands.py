@@ -52,9 +52,9 @@ def reprice(
         book = PriceBook([entry for path in files for entry in read_own(path)])
     except PricesError as error:
         raise click.ClickException(str(error)) from error
-    last = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
+    first, last = _period(start, end)
     for name, connection in _connections(configuration):
-        changes = priced_anew(connection, book, start.replace(tzinfo=UTC), last, dry_run=dry_run)
+        changes = priced_anew(connection, book, first, last, dry_run=dry_run)
         click.echo(f"{name}: prices from {book.source}" + ("; nothing was stored" if dry_run else ""))
         _print(changes)
 
@@ -71,8 +71,7 @@ def reprice(
 @configured
 def report(configuration: Configuration, start: datetime | None, end: datetime | None) -> None:
     """Print what is missing or suspicious in what each service and library reports, and what to do about it."""
-    last = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
-    first = start.replace(tzinfo=UTC) if start else last - timedelta(days=1)
+    first, last = _period(start, end)
     for name, connection in _connections(configuration):
         click.echo(f"{name}: model calls from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
         card = report_card(connection, first, last)
@@ -82,6 +81,15 @@ def report(configuration: Configuration, start: datetime | None, end: datetime |
                 click.echo(f"  - {finding.text}\n    {finding.advice}")
         if not card:
             click.echo("no model calls; send some, or name an earlier --from")
+
+
+def _period(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+    """Return the first moment and the one after the last; without *start* it is a day."""
+    last = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
+    first = start.replace(tzinfo=UTC) if start else last - timedelta(days=1)
+    if first >= last:
+        raise click.UsageError(f"--from ({first:%Y-%m-%d %H:%M:%S}) must be before --to ({last:%Y-%m-%d %H:%M:%S})")
+    return first, last
 
 
 def _connections(configuration: Configuration) -> Iterator[tuple[str, Connection]]:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, PositiveInt, model_validator
 from collector.batch import Signal
 from collector.component import ComponentConfig, ExporterConfig
 from collector.units import Duration, ReadableFile, Secret
-from collector.web.endpoint import split
+from collector.web.endpoint import is_name, split
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _OWN_HEADERS = {
@@ -125,7 +125,7 @@ class OtlpConfig(ForwardConfig):
 def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in _WEB_SCHEMES and parts.hostname and parts.port != 0
+        usable = parts.scheme in _WEB_SCHEMES and parts.hostname and parts.port != 0 and is_name(url)
     except ValueError:
         usable = False
     if url and not usable:

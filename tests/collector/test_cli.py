@@ -244,3 +244,12 @@ def test_a_reader_that_has_seen_enough_is_no_bug():
     os.close(writing)
 
     assert done.stderr == b""
+
+
+def test_an_interrupt_while_the_program_is_loaded_prints_no_stack(tmp_path):
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "collector"]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (130, "")

@@ -49,6 +49,30 @@ def test_data_is_refused_between_soft_limit_and_relief():
     assert world.metrics.value("otelcol_processor_memory_limiter_accepted_spans", processor="limiter") == 6
 
 
+def test_the_log_says_when_refusing_begins_and_ends():
+    world = World(limit_mib=100, spike_limit_mib=30)
+    with capture_logs() as lines:
+        for held in (10, 71, 200, 69, 5):
+            world.held = held
+            world.now += 1
+            world.refuses()
+
+    assert [(line["event"], line["held_mib"], line["log_level"]) for line in lines] == [
+        ("memory is short: data is refused until less is held", 71, "warning"),
+        ("data is taken again", 69, "info"),
+    ]
+
+
+@pytest.mark.parametrize(("held", "warnings"), [(70, 0), (71, 1)])
+def test_a_limit_below_what_is_held_already_is_warned_of(held, warnings):
+    world = World(limit_mib=100, spike_limit_mib=30)
+    world.held = held
+    with capture_logs() as lines:
+        world.limiter.start()
+
+    assert [line["log_level"] for line in lines].count("warning") == warnings
+
+
 def test_memory_is_looked_at_once_an_interval():
     world = World(limit_mib=100, check_interval="5s")
     for second in range(20):

@@ -21,7 +21,10 @@ def test_host_and_port(endpoint: str, parts: tuple[str, int]) -> None:
     assert split(endpoint) == parts
 
 
-@pytest.mark.parametrize("endpoint", ["", "localhost", "localhost:", "localhost:x", "a:70000", "::1:4317", "a:-1"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "localhost", "localhost:", "localhost:x", "a:70000", "::1:4317", "a:-1", "a b:1", "a\n:1", " a:1", "a:\u0661"],
+)
 def test_anything_else_is_a_mistake(endpoint: str) -> None:
     with pytest.raises(ValueError, match="write it like localhost:4317"):
         split(endpoint)

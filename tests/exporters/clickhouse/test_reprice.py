@@ -205,3 +205,18 @@ def test_the_command_tells_what_is_wrong_with_prices(tmp_path: Path, file: str, 
 
     assert answer.exit_code == 1
     assert told in answer.output
+
+
+@pytest.mark.parametrize("command", ["reprice", "report"])
+@pytest.mark.parametrize("period", [["--from", "2030-01-02", "--to", "2030-01-01"], ["--from", "2099-01-01"]])
+def test_a_period_that_ends_before_it_begins_is_a_mistake(tmp_path: Path, command: str, period: list[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"receivers: {{otlp: {{protocols: {{grpc: }}}}}}\nexporters: {{clickhouse: {{dsn: 'chdb://{tmp_path}/none'}}}}\n"
+        "service: {pipelines: {traces: {receivers: [otlp], exporters: [clickhouse]}}}\n"
+    )
+    result = CliRunner().invoke(main, [command, "--config", str(config), *period])
+
+    assert result.exit_code == 2
+    assert "must be before --to" in result.output
+    assert not (tmp_path / "none").exists()

@@ -85,6 +85,8 @@ def test_mistakes_are_told(options: str, told: str) -> None:
         ("{}", "no endpoint is given"),
         ("{endpoint: 'host:4318'}", "is not a URL"),
         ("{endpoint: 'http://:4318'}", "is not a URL"),
+        ("{endpoint: 'https://ho st:1'}", "is not a URL"),
+        ("{endpoint: 'https://host:1/a b'}", "is not a URL"),
         ("{traces_endpoint: 'http://host:99999/'}", "is not a URL"),
     ],
 )
