@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 
 from collector.batch import UNITS, Batch, Signal
-from collector.component import Consume, Processor
+from collector.component import Consume, Host, Processor
 from collector.memory import Notebook
 from collector.outlet import Outlet
 
@@ -38,13 +38,13 @@ class Pipeline:
 
     def __init__(
         self,
-        id: str,
+        host: Host,
         processors: Sequence[Processor],
         outlets: Sequence[Outlet],
         notebooks: Sequence[Notebook] = (),
         turn: AbstractContextManager[Any] | None = None,
     ) -> None:
-        self.id = id
+        self.id, self.metrics = host.id, host.metrics
         self.processors = tuple(processors)
         self.outlets = tuple(outlets)
         self.notebooks = tuple(notebooks)
@@ -81,8 +81,7 @@ class Pipeline:
 
     def _count_repeated(self, signal: Signal, rows: int) -> None:
         """Count items that every outlet had taken before, so that nothing was stored of them."""
-        metrics = self.outlets[-1].exporter.host.metrics
-        metrics.count(f"genai_collector_repeated_{UNITS[signal]}", rows, pipeline=self.id)
+        self.metrics.count(f"genai_collector_repeated_{UNITS[signal]}", rows, pipeline=self.id)
 
 
 def remembering_last(outlets: Sequence[Outlet]) -> list[Outlet]:

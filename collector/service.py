@@ -74,7 +74,7 @@ class Service:
             outlets = remembering_last(outlets)
         made = [self._processor(one, group, outlets[-1]) for one in specs]
         notebooks = [group.notebooks[one.id] for one in specs if _remembers(one)]
-        return Pipeline(spec.id, made, outlets, notebooks, group.turn)
+        return Pipeline(Host(spec.id, self.metrics), made, outlets, notebooks, group.turn)
 
     def _processor(self, spec: ComponentSpec, group: Group, keeper: Outlet) -> Processor:
         """Return a processor of this pipeline alone, or the one of its group if it remembers."""

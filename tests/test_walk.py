@@ -62,7 +62,7 @@ def test_a_span_walks_through_eight_rooms_in_order_and_two_threads(tmp_path):
         GenaiProcessor(GenaiProcessor.Config(), Host("genai")),
         RollupProcessor(RollupProcessor.Config(), Host("rollup")),
     ]
-    pipeline = Pipeline("traces", processors, [outbox])
+    pipeline = Pipeline(Host("traces"), processors, [outbox])
     config = OtlpReceiver.Config.model_validate({"protocols": {"grpc": {"endpoint": "localhost:0"}}})
     receiver = OtlpReceiver(config, Host("otlp"), pipeline.consume)
     footprints = Footprints()

@@ -68,7 +68,7 @@ class Running:
         notebook = Notebook("counter")
         notebook.keep_in(outlets[-1])
         self.counter = Counter(ComponentConfig(), Host("counter", memory=notebook))
-        self.pipeline = Pipeline("traces", [self.counter], outlets, [notebook])
+        self.pipeline = Pipeline(Host("traces"), [self.counter], outlets, [notebook])
         for outlet in outlets:
             outlet.start()
         self.counter.start()
@@ -185,7 +185,7 @@ def test_notes_go_where_they_last_and_rollups_are_wanted(tmp_path):
 
 def test_only_what_every_outlet_had_taken_before_is_counted_as_repeated(tmp_path):
     first, second = Outbox(keeper(tmp_path, "first")), Outbox(keeper(tmp_path, "second"))
-    pipeline = Pipeline("traces", [], [first, second])
+    pipeline = Pipeline(Host("traces"), [], [first, second])
     repeated = []
     first.start()
     with pytest.raises(Retryable, match="second is not running"):
@@ -193,7 +193,7 @@ def test_only_what_every_outlet_had_taken_before_is_counted_as_repeated(tmp_path
     second.start()
     for _ in range(2):
         pipeline.consume(spans("a", "b"))
-        repeated.append(second.host.metrics.value("genai_collector_repeated_spans", pipeline="traces"))
+        repeated.append(pipeline.metrics.value("genai_collector_repeated_spans", pipeline="traces"))
     for outlet in (first, second):
         outlet.stop(10)
 

@@ -4,6 +4,7 @@ import pytest
 
 from collector import registry
 from collector.batch import Signal
+from collector.component import Host
 from collector.otlp.decode import decode
 from collector.otlp.encode import encode
 from collector.pipeline import Pipeline
@@ -43,7 +44,7 @@ def test_every_signal_comes_out_as_otlp_again(signal):
     outlet = Keeping()
     steps = [made(registry.find(Kind.PROCESSORS, name), config) for name, config in STEPS.items()]
     sent = encode(batch_of_items(signal, ITEMS[signal]))
-    Pipeline(signal.value, steps, [outlet]).consume(decode(signal, sent))
+    Pipeline(Host(signal.value), steps, [outlet]).consume(decode(signal, sent))
     [batch] = outlet.batches
     [item] = items_of(decode(signal, encode(batch)))
 
@@ -59,7 +60,8 @@ def test_a_request_sent_again_becomes_the_same_batch(signal):
     for _ in range(2):
         outlet = Keeping()
         steps = [made(registry.find(Kind.PROCESSORS, name), config) for name, config in STEPS.items()]
-        Pipeline(signal.value, steps, [outlet]).consume(decode(signal, encode(batch_of_items(signal, ITEMS[signal]))))
+        sent = encode(batch_of_items(signal, ITEMS[signal]))
+        Pipeline(Host(signal.value), steps, [outlet]).consume(decode(signal, sent))
         ids.append([(batch.id, batch.dump()) for batch in outlet.batches])
 
     assert ids[0] == ids[1]

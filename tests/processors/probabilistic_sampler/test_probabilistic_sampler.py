@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from collector.batch import Signal
+from collector.component import Host
 from collector.otlp.decode import decode
 from collector.pipeline import Pipeline
 from collector.telemetry import Metrics
@@ -168,7 +169,7 @@ def test_sampling_behind_rollup_changes_no_number(mode):
             made(GenaiProcessor, {}),
             made(RollupProcessor, {}),
         ]
-        Pipeline("traces", [*steps, sampler], [outlet]).consume(decode(Signal.TRACES, data))
+        Pipeline(Host("traces"), [*steps, sampler], [outlet]).consume(decode(Signal.TRACES, data))
         spans = sum(batch.rows for batch in outlet.batches if batch.signal is Signal.TRACES)
         rollups.append([batch.main for batch in outlet.batches if batch.signal is Signal.ROLLUPS])
         assert spans == 600 if percentage == 100 else spans < 120

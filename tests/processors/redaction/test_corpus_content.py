@@ -22,9 +22,13 @@ def requests_of(library):
     return [decode(Signal.TRACES, path.read_bytes()) for path in paths[:: len(paths) // 8 + 1]]
 
 
+def current(batch):
+    [result] = made(GenaiProcessor, {}).process(batch)
+    return result
+
+
 def rollups_of(batch):
-    [current, *_] = made(GenaiProcessor, {}).process(batch)
-    derived = [one for one in made(RollupProcessor, {}).process(current) if one.signal is Signal.ROLLUPS]
+    derived = [one for one in made(RollupProcessor, {}).process(batch) if one.signal is Signal.ROLLUPS]
     return [one.main.to_pylist() for one in derived]
 
 
@@ -67,7 +71,9 @@ def test_nothing_said_is_left_and_every_number_stays(library, action):
         left = json.dumps(without_errors(items_of(result)), default=str, ensure_ascii=False)
 
         assert [text for text in said_in(batch) if json.dumps(text, ensure_ascii=False)[1:-1] in left] == []
-        assert rollups_of(result) == rollups_of(batch)
+        # Whole answers that are dropped take along what usage stands in them alone; masked ones keep it.
+        told = current(result) if action == "mask" else next(iter(redaction.process(current(batch))))
+        assert rollups_of(told) == rollups_of(current(batch))
 
 
 def test_there_is_something_said_in_the_corpus():
