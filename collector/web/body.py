@@ -10,7 +10,8 @@ import pyarrow as pa
 _PIECE = 64 * 1024
 _UNPACKED = 1024**2
 _MOST_MEMBERS = 4096
-_LONGEST_LINE = 4096
+LONGEST_LINE = 4096
+"""Bytes of the line before a chunk, or of one behind the last."""
 _MOST_TRAILERS = 64
 _WINDOWS = {"gzip": 31, "deflate": 15, "zlib": 15}
 ENCODINGS = ("identity", *_WINDOWS, "zstd")
@@ -53,7 +54,7 @@ def read_sized(stream: Stream, length: int, limit: int) -> bytes:
 def read_chunked(stream: Stream, limit: int) -> bytes:
     """Return a body sent with Transfer-Encoding: chunked, trailers dropped; raise TooLarge or Malformed."""
     body = bytearray()
-    while size := _chunk_size(_line(stream)):
+    while size := chunk_size(_line(stream)):
         if len(body) + size > limit:
             raise TooLarge(f"the body is longer than the {limit} bytes allowed")
         for piece in _pieces(stream, size):
@@ -123,13 +124,14 @@ def _pieces(stream: Stream, length: int) -> Iterator[bytes]:
 
 
 def _line(stream: Stream) -> bytes:
-    line = stream.readline(_LONGEST_LINE)
+    line = stream.readline(LONGEST_LINE)
     if not line.endswith(b"\r\n"):
         raise Malformed("a line of the chunked body is too long or cut off")
     return line[:-2]
 
 
-def _chunk_size(line: bytes) -> int:
+def chunk_size(line: bytes) -> int:
+    """Return what the line before a chunk says of its size; raise Malformed for all but hexadecimal digits."""
     digits = line.partition(b";")[0].rstrip(b" \t")
     if not _HEXADECIMAL.fullmatch(digits):
         raise Malformed(f"{line[:20]!r} is not the size of a chunk")

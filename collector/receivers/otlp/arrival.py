@@ -9,11 +9,12 @@ What is broken, or longer than the limit, counts as whole: whoever reads it then
 
 import re
 
+from collector.web.body import LONGEST_LINE, Malformed, chunk_size
+
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
 _ENCODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:[ \t]*([^\r]*)", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
-_LONGEST_LINE = 4096
 
 
 class Arrival:
@@ -75,18 +76,18 @@ class Arrival:
                 if self._unread.endswith(b"\n"):
                     self._pass_line(bytes(self._unread))
                     self._unread.clear()
-                self.whole = self.whole or len(self._unread) > _LONGEST_LINE
+                self.whole = self.whole or len(self._unread) > LONGEST_LINE
 
     def _pass_line(self, line: bytes) -> None:
         if self._in_trailer:
             self.whole = not line.strip()
             return
         try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
+            size = chunk_size(line.rstrip(b"\r\n"))
+        except Malformed:
             self.whole = True
             return
         self._in_trailer = size == 0
         self._missing = size + 2 if size else 0
         self._body += size
-        self.whole = size < 0 or self._body > self._body_limit
+        self.whole = self._body > self._body_limit

@@ -1,5 +1,6 @@
 -- The numbers that follow from the sums, right for any range and grouping: ratios and percentiles are taken after
--- adding up. Unknown is NULL, never 0. Where all that was counted was taken back, there is no row. What stands in braces without a type is filled in by exporters.clickhouse.views.
+-- adding up. Unknown is NULL, never 0. Where all that was counted was taken back, there is no row. What stands in braces
+-- without a type is filled in by exporters.clickhouse.views.
 
 CREATE OR REPLACE VIEW signoz_genai.summary AS
 {functions}
