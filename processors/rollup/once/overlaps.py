@@ -107,13 +107,8 @@ class Rivals:
     def _introduce(self, group: int, row: int) -> set[int]:
         """Remember the *group* of the call in *row*, and return all that it makes rivals of."""
         mine = self._group(self._ledger.fact(row))
-        awoken = set()
-        for topic in mine.around:
-            if self._members.size(topic) > _MOST_GROUPS:
-                continue
-            for other in self._members.of(topic):
-                if mine.may_mean(self._groups[other]):
-                    awoken.add(other)
+        others = self._members.near(mine.around, _MOST_GROUPS)
+        awoken = {other for other in others if mine.may_mean(self._groups[other])}
         if awoken:
             awoken.add(group)
         for topic in mine.topics:
@@ -181,13 +176,7 @@ class Overlaps:
         mine = self._reports.get(anchor)
         if mine is None:
             return
-        near = {
-            other
-            for slot in _slots_around(mine)
-            if self._slots.size(slot) <= _MOST_AROUND
-            for other in self._slots.of(slot)
-        }
-        for other in near - {anchor}:
+        for other in self._slots.near(_slots_around(mine), _MOST_AROUND) - {anchor}:
             theirs = self._reports[other]
             distance = distance_of(mine, theirs)
             if distance is not None:

@@ -63,13 +63,7 @@ class Streams:
         mine = self._facts.get(row)
         if mine is None:
             return
-        near = {
-            other
-            for group in _groups_of(mine, 1)
-            if self._groups.size(group) <= _MOST_AROUND
-            for other in self._groups.of(group)
-        }
-        for other in near:
+        for other in self._groups.near(_groups_of(mine, 1), _MOST_AROUND):
             theirs = self._facts[other]
             if (mine.kind == PART) == (theirs.kind == PART):
                 continue

@@ -65,6 +65,10 @@ class Groups(Iterable[K]):
         group = self._groups.get(key, ())
         return 1 if isinstance(group, int) else len(group)
 
+    def near(self, keys: Iterable[K], most: int) -> set[int]:
+        """Return the rows of the groups *keys*, but of none that holds more than *most*."""
+        return {row for key in keys if self.size(key) <= most for row in self.of(key)}
+
     def forget(self, keys: Iterable[K], gone: Container[int]) -> None:
         """Forget the rows that are *gone* in the groups *keys*, for good."""
         for key in keys:
