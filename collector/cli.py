@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from collector import allocator, registry
+from collector import registry
 from collector.command import configured, load_named, naming
 from collector.config import Configuration, load, render
 from collector.config.text import write
@@ -83,7 +83,6 @@ def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str,
         context.find_root().meta["with_stack"] = configuration.telemetry.logs.level == "debug"
         from collector.life import Life  # noqa: PLC0415 (only who runs needs the engine)
 
-        allocator.economise()
         context.exit(Life(configuration, lambda: load(sources, overrides, look_at_files=True)).run())
 
 

@@ -3,14 +3,17 @@
 It shows what the side tables cost; no option of the product leaves them out, because readers need them.
 """
 
-import sys
 from typing import Any
 
-import pyarrow as pa
+from collector import allocator
 
-from collector.cli import main
-from exporters.clickhouse import traces
-from exporters.clickhouse.insert import Insert
+allocator.economise()  # before the exporter is imported, as the collector does
+
+import pyarrow as pa  # noqa: E402
+
+from collector.__main__ import run  # noqa: E402
+from exporters.clickhouse import traces  # noqa: E402
+from exporters.clickhouse.insert import Insert  # noqa: E402
 
 SIDE_TABLES = ("keys_insert", "span_values_insert", "resource_insert", "exceptions_insert")
 
@@ -29,4 +32,4 @@ def leave_out_side_tables() -> None:
 
 if __name__ == "__main__":
     leave_out_side_tables()
-    sys.exit(main())
+    run()

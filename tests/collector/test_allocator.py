@@ -29,7 +29,7 @@ import pyarrow as pa
 from collector import allocator
 
 allocator.economise()
-print(pa.array(np.arange(2)).to_pylist(), "pandas" in sys.modules)
+print(pa.array(np.arange(2)).to_pylist(), pa.array(["a"]).to_pylist(), "pandas" in sys.modules)
 import pandas
 print(pandas.Series([1]).tolist())
 """
@@ -46,7 +46,15 @@ def test_what_is_there_when_all_is_started_is_not_searched_for_garbage_and_what_
 def test_pandas_is_not_loaded_for_arrow_and_there_for_others():
     assert importlib.util.find_spec("pandas"), "chDB brings it; without it this test shows nothing"
 
-    assert printed(PANDAS) == "[0, 1] False\n[1]\n"
+    assert printed(PANDAS) == "[0, 1] ['a'] False\n[1]\n"
+
+
+def test_pandas_is_not_loaded_by_any_component():
+    command = [sys.executable, "-X", "importtime", "-m", "collector", "components"]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split()
+
+    assert "exporters.clickhouse.client" in loaded
+    assert "pandas" not in loaded
 
 
 def printed(script: str) -> str:
