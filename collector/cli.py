@@ -81,9 +81,9 @@ def main(context: click.Context, sources: tuple[str, ...], overrides: tuple[str,
     if context.invoked_subcommand is None:
         configuration = load_named(context, (), (), look_at_files=True)
         context.find_root().meta["with_stack"] = configuration.telemetry.logs.level == "debug"
-        from collector.life import Life  # noqa: PLC0415 (only who runs needs the engine)
+        from collector.life import Life, leave  # noqa: PLC0415 (only who runs needs the engine)
 
-        context.exit(Life(configuration, lambda: load(sources, overrides, look_at_files=True)).run())
+        leave(Life(configuration, lambda: load(sources, overrides, look_at_files=True)).run())
 
 
 @main.command()

@@ -4,12 +4,14 @@ SIGINT, SIGTERM   drain and end; the second one ends at once
 SIGHUP            read the configuration again; drain and start again with it, or go on as before if it has mistakes
 """
 
+import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 import structlog
@@ -44,27 +46,19 @@ class Life:
         # Batches are small: handing their columns to a pool of threads costs more than it saves.
         pa.set_cpu_count(1)
         self._log.info("Starting genai-collector...")
-        with self._hearing():
-            try:
-                self._start(self._service)
-                while self._next() not in _ENDS:
-                    self._reload()
-            except StartError as error:
-                self._log.error(str(error))
-                return 1
-            self._log.info("Starting shutdown...")
-            self._service.stop()
-            self._log.info("Shutdown complete.")
-        return 0
-
-    @contextmanager
-    def _hearing(self) -> Iterator[None]:
-        previous = {number: signal.signal(number, self._heard) for number in (*_ENDS, signal.SIGHUP)}
+        for number in (*_ENDS, signal.SIGHUP):
+            signal.signal(number, self._heard)
         try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            self._start(self._service)
+            while self._next() not in _ENDS:
+                self._reload()
+        except StartError as error:
+            self._log.error(str(error))
+            return 1
+        self._log.info("Starting shutdown...")
+        self._service.stop()
+        self._log.info("Shutdown complete.")
+        return 0
 
     def _heard(self, number: int, _frame: FrameType | None) -> None:
         if number in _ENDS and self._ending:
@@ -116,3 +110,11 @@ class Life:
     def _unchanged(self, problems: Sequence[str]) -> None:
         for problem in problems:
             self._log.error("the configuration has a mistake; everything goes on as before", problem=problem)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process: Python itself would wait for the thread of a request whose delivery hangs."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)

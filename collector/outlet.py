@@ -1,11 +1,14 @@
 """Where a pipeline ends: an exporter, with an outbox before it or without."""
 
+import math
 from collections.abc import Sequence
 from threading import Lock
+from time import monotonic
 from typing import Protocol
 
 from collector.batch import Batch
 from collector.component import Exporter
+from collector.errors import Retryable
 from collector.memory import Note
 
 GRACE_SECONDS = 5.0
@@ -46,21 +49,32 @@ class Direct:
     def __init__(self, exporter: Exporter) -> None:
         self.exporter = exporter
         self._lock = Lock()
+        self._until = math.inf
 
     def start(self) -> None:
         """Start the exporter."""
         self.exporter.start()
 
-    def drain(self, patience: float) -> None:
-        """Do nothing: nothing ever waits here."""
+    def drain(self, patience: float) -> None:  # noqa: ARG002 - nothing ever waits here
+        """Begin no delivery any more; the first call counts."""
+        self._until = min(self._until, monotonic() + GRACE_SECONDS)
 
-    def stop(self, patience: float) -> None:  # noqa: ARG002 - nothing ever waits here
-        """Stop the exporter."""
-        self.exporter.stop()
+    def stop(self, patience: float) -> None:
+        """Stop the exporter once the delivery under way has ended, within `GRACE_SECONDS`."""
+        self.drain(patience)
+        if self._lock.acquire(timeout=max(0.0, self._until - monotonic())):
+            try:
+                self.exporter.stop()
+            finally:
+                self._lock.release()
+        else:  # it uses the exporter, which ends with the process
+            self.exporter.host.log.warning("a delivery did not end in time; its client has to send it again")
 
     def put(self, batches: Sequence[Batch], requests: Sequence[str] = (), notes: Sequence[Note] = ()) -> bool:  # noqa: ARG002
         """Deliver the batches now, one at a time; what the exporter raises goes to the client. Notes are not kept."""
         with self._lock:
+            if self._until < math.inf:
+                raise Retryable(f"exporter {self.exporter.host.id} is not running", after=1.0)
             for batch in batches:
                 if batch.signal in self.exporter.consumes and batch.rows:
                     for piece in self.exporter.divide(batch):

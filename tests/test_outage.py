@@ -3,12 +3,14 @@
 import random
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 
 from tests.clickhouse_http import ClickhouseServer, Fault
 from tests.requests import Call, request
-from tests.running import Collector
+from tests.running import CONFIG, Collector
 from tests.test_crash import ROLLUPS, SPANS, SUMMARIES, totals
 
 
@@ -68,6 +70,25 @@ def test_receivers_open_while_the_server_hangs(tmp_path):
 
     assert waiting > 0
     assert "cannot be reached" not in text  # it still waits for the answer
+
+
+def test_without_a_queue_a_delivery_that_hangs_does_not_hold_up_the_end(tmp_path):
+    queue = """sending_queue: {{directory: "{outbox}", batch: {{flush_timeout: 100ms}}}}"""
+    config = CONFIG.replace(queue, "timeout: 5m\n    sending_queue: {{enabled: false}}")
+    with socket.create_server(("127.0.0.1", 0)) as hanging, ThreadPoolExecutor() as pool:
+        collector = Collector(tmp_path, dsn=f"clickhouse://127.0.0.1:{hanging.getsockname()[1]}", config=config)
+        collector.start()
+        collector.until_logged("Everything is ready")
+        with collector.exporting() as export:
+            answers = [pool.submit(export, request(1, random.Random(seed))[0]) for seed in range(3)]
+            time.sleep(1)  # until the requests are in hand
+            try:
+                assert collector.stop() == 0
+            finally:
+                collector.kill()
+            assert all(isinstance(answer.exception(), grpc.RpcError) for answer in answers)
+
+    assert "a delivery did not end in time; its client has to send it again" in collector.text
 
 
 def test_answers_lost_connections_cut_errors_and_a_restart(tmp_path, server):

@@ -45,6 +45,7 @@ def ran(monkeypatch):
             return 0
 
     monkeypatch.setattr(life, "Life", Ran)
+    monkeypatch.setattr(life, "leave", sys.exit)
     return configurations
 
 
