@@ -13,7 +13,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from collector.batch import MAIN_TABLE, Batch, Signal
-from collector.rows import with_column
+from collector.rows import with_column, with_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,8 @@ class Place:
     def put_structs(self, batch: Batch, structs: pa.StructArray) -> Batch:
         """Return the batch with other nested structs, as many as there were."""
         table = batch.tables[self.table]
-        old = table.column(self.nested)
-        offsets = old.offsets if not len(old) or old.offsets[0].as_py() == 0 else _from_zero(old)
-        return with_table(
-            batch,
-            self.table,
-            with_column(table, self.nested, pa.ListArray.from_arrays(offsets, structs, type=old.type)),
-        )
+        lists = with_values(table.column(self.nested), structs)
+        return with_table(batch, self.table, with_column(table, self.nested, lists))
 
 
 _OWNERS = (Place("resources"), Place("scopes"))
@@ -83,7 +78,3 @@ def with_table(batch: Batch, name: str, table: pa.RecordBatch) -> Batch:
     if name == MAIN_TABLE[batch.signal]:
         return batch.with_main(table)
     return Batch(batch.id, batch.signal, {**batch.tables, name: table}, batch.members)
-
-
-def _from_zero(lists: pa.ListArray) -> pa.Int32Array:
-    return pa.compute.subtract(lists.offsets, lists.offsets[0])

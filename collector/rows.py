@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from collector.batch import MAIN_TABLE, Batch
 from collector.schema import TABLES
@@ -51,3 +52,9 @@ def with_column(table: pa.RecordBatch, name: str, values: pa.Array) -> pa.Record
     """Return the table with other values in one column."""
     number = table.schema.get_field_index(name)
     return table.set_column(number, table.schema.field(number), values)
+
+
+def with_values(lists: pa.ListArray, values: pa.Array) -> pa.ListArray:
+    """Return the lists with other *values* in them, as many as `flatten` gives of theirs."""
+    offsets = pc.subtract(lists.offsets, lists.offsets[0]) if len(lists) else lists.offsets
+    return pa.ListArray.from_arrays(offsets, values, type=lists.type)

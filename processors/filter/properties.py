@@ -1,7 +1,8 @@
 """`include` and `exclude` for metrics and logs, as they were written before there were conditions."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
@@ -10,7 +11,20 @@ from collector.matching import AttributeMatch, MatchConfig, SeverityMatch
 from processors.filter.fields import ENUMS
 
 
-class MetricMatchConfig(ComponentConfig):
+class _PropertiesConfig(ComponentConfig):
+    """Is the base of configs that name items in words of their own."""
+
+    @model_validator(mode="after")
+    def _can_be_matched(self) -> Self:
+        self.matching()
+        return self
+
+    @abstractmethod
+    def matching(self) -> MatchConfig:
+        """Return the same in general terms."""
+
+
+class MetricMatchConfig(_PropertiesConfig):
     """Names metrics."""
 
     match_type: Literal["strict", "regexp"]
@@ -19,11 +33,6 @@ class MetricMatchConfig(ComponentConfig):
     """Names of metrics, of which one must match."""
     resource_attributes: tuple[AttributeMatch, ...] = ()
     """Attributes of the resource, all of which must match."""
-
-    @model_validator(mode="after")
-    def _can_be_matched(self) -> "MetricMatchConfig":
-        self.matching()
-        return self
 
     def matching(self) -> MatchConfig:
         """Return the same in general terms."""
@@ -47,7 +56,7 @@ class SeverityConfig(ComponentConfig):
         return value
 
 
-class LogMatchConfig(ComponentConfig):
+class LogMatchConfig(_PropertiesConfig):
     """Names log records. All keys that are given must match."""
 
     match_type: Literal["strict", "regexp"] = "strict"
@@ -62,11 +71,6 @@ class LogMatchConfig(ComponentConfig):
     """Severities."""
     bodies: tuple[str, ...] = ()
     """Bodies that are text, of which one must match."""
-
-    @model_validator(mode="after")
-    def _can_be_matched(self) -> "LogMatchConfig":
-        self.matching()
-        return self
 
     def matching(self) -> MatchConfig:
         """Return the same in general terms."""

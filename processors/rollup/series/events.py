@@ -18,6 +18,7 @@ from collector.attributes import Attributes, attributes_of
 from collector.batch import Batch, Signal
 from collector.bounds import MOST_NANODOLLARS, MOST_NANOSECONDS
 from collector.rewrite import Addition, rewritten
+from collector.rows import with_values
 from collector.schema import SPANS
 from processors.rollup.calls import COUNTS, ERROR, OPERATION, TEXTS, Calls, Numbers, Places, calls_of, places_of
 from processors.rollup.errors import call_table
@@ -146,7 +147,7 @@ class Events:
         names = [rule.attributes.get(name, name) for name in keys.dictionary.to_pylist()]
         renamed = pa.array(names, pa.string()).take(keys.indices)
         flat = pa.StructArray.from_arrays([renamed, plain.values], fields=list(plain.flat.type))
-        lists = pa.ListArray.from_arrays(_from_zero(lists.offsets), flat, type=lists.type)
+        lists = with_values(lists, flat)
         attributes = Attributes(lists)
         held = {TEXTS[0]: rule.provider, OPERATION: rule.operation, _MARK: "event"}
         additions = [
@@ -170,10 +171,6 @@ def _completed(tokens: Numbers, rule: EventRule, attributes: Attributes, rows: R
                 more = attributes.naturals(attributes.locate_in(rows, _LEFT_OUT[part]))
             tokens[line] += np.where(known, np.maximum(more, 0), 0)
     return tokens
-
-
-def _from_zero(offsets: pa.Int32Array) -> pa.Int32Array:
-    return pc.subtract(offsets, offsets[0])
 
 
 def _nothing(kind: pa.DataType, count: int) -> pa.Array:
