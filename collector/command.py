@@ -14,7 +14,9 @@ else is told as a bug is.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
+from time import time
 from typing import Any, TypeVar
 
 import click
@@ -22,6 +24,7 @@ import click
 from collector.component import Component, Host
 from collector.config import Configuration, load
 from collector.registry import Kind
+from collector.units import parse_duration
 
 C = TypeVar("C", bound=Component)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +41,23 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(load_named(context, sources, overrides), *arguments, **options)
 
     return naming(with_configuration)
+
+
+def moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    """Return the time that an option names, UTC unless it says otherwise, or as how long ago it is: its *callback*."""
+    if value is None:
+        return None
+    try:
+        return datetime.fromtimestamp(time() - parse_duration(value), UTC)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r} is neither a time like 2026-11-22T10:00 nor how long ago, like 90m"
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def made(configuration: Configuration, cls: type[C]) -> list[C]:

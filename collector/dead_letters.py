@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from time import time
 from typing import Any, cast
 
 import click
 
 from collector.batch import UNITS, Batch
-from collector.command import configured
+from collector.command import configured, moment
 from collector.component import ExporterConfig
 from collector.config import Configuration
 from collector.errors import Permanent
@@ -25,7 +24,6 @@ from collector.letters import Kept, Letters
 from collector.otlp.json import encode_json
 from collector.otlp.protocol import PROTOCOLS
 from collector.queue_file import file_of
-from collector.units import parse_duration
 
 _RESENT_BYTES = 64 * 1024**2
 """How much is resent in one transaction: the file grows by as much meanwhile."""
@@ -37,7 +35,7 @@ class Choice:
     """Says which letters are meant: all, but for what is asked for."""
 
     exporters: tuple[str, ...]
-    since: float | None
+    since: datetime | None
     ids: tuple[str, ...]
 
     def files(self, configuration: Configuration) -> dict[str, Path]:
@@ -66,7 +64,7 @@ class Choice:
             exporter: [
                 one
                 for one in letters
-                if (self.since is None or one.at >= self.since) and (not self.ids or one.id in ids)
+                if (self.since is None or one.at >= self.since.timestamp()) and (not self.ids or one.id in ids)
             ]
             for exporter, letters in kept.items()
         }
@@ -84,23 +82,6 @@ class Choice:
         return fitting.pop()
 
 
-def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
-    """Return the seconds since 1970 of a time, UTC unless it says otherwise, or of how long ago it is."""
-    if value is None:
-        return None
-    try:
-        return time() - parse_duration(value)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{value!r} is neither a time like 2026-11-22T10:00 nor how long ago, like 90m"
-        ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 def choosing(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the configuration, and the options that say which letters are meant, as *choice*."""
 
@@ -108,7 +89,7 @@ def choosing(function: Callable[..., Any]) -> Callable[..., Any]:
     def with_choice(
         configuration: Configuration,
         exporters: tuple[str, ...],
-        since: float | None,
+        since: datetime | None,
         ids: tuple[str, ...],
         **options: Any,
     ) -> Any:
@@ -117,7 +98,7 @@ def choosing(function: Callable[..., Any]) -> Callable[..., Any]:
     wrapped = configured(with_choice)
     wrapped = click.option("--id", "ids", multiple=True, help="A letter's id or how it begins. Repeatable.")(wrapped)
     since = "Refused since then: a time like 2026-11-22T10:00 (UTC), or how long ago, like 90m."
-    wrapped = click.option("--since", metavar="WHEN", callback=_moment, help=since)(wrapped)
+    wrapped = click.option("--since", metavar="TIME", callback=moment, help=since)(wrapped)
     return click.option(
         "--exporter", "exporters", multiple=True, metavar="ID", help="Only this exporter's. Repeatable."
     )(wrapped)

@@ -300,9 +300,15 @@ def _open(path: Path | None) -> sqlite3.Connection:
 
 
 def _lock(path: Path) -> IO[str]:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    file = path.with_name(path.name + ".lock").open("w")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        file = path.with_name(path.name + ".lock").open("w")
+    except OSError as error:
+        raise JournalError(
+            f"{path.absolute()}: the outbox file cannot be written ({error.strerror}); let this user write there, or "
+            "set another sending_queue.directory"
+        ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

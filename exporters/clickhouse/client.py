@@ -132,7 +132,12 @@ class Embedded(Connection):
             raise UnusableError(
                 "needs the embedded ClickHouse; install it with `pip install 'genai-collector[embedded]'`"
             )
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds prompts
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds prompts
+        except OSError as error:
+            raise UnusableError(
+                f"the folder {folder.absolute()} cannot be made: {error.strerror}; name one that this user may write to"
+            ) from error
         # Asked first, as chDB's own word about it goes past every log to standard error.
         if str(folder) not in _OPENED and _is_locked(folder / "status"):
             raise UnusableError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from collector.command import configured, made
+from collector.command import configured, made, moment
 from collector.config import Configuration
 from collector.prices import PriceBook, read_own
 from collector.prices.own import PricesError
@@ -18,19 +18,13 @@ from exporters.clickhouse.report import report_card
 from exporters.clickhouse.reprice import Change
 from exporters.clickhouse.reprice import reprice as priced_anew
 
-_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
-_until = click.option("--to", "end", type=_TIME, metavar="TIME", help="The moment after the last, UTC; default is now.")
+_FIRST = "First moment, UTC: 2026-11-21, 2026-11-21T08:00, or how long ago, like 36h."
+_LAST = "The moment after the last, UTC; default is now."
+_until = click.option("--to", "end", metavar="TIME", callback=moment, help=_LAST)
 
 
 @click.command()
-@click.option(
-    "--from",
-    "start",
-    type=_TIME,
-    metavar="TIME",
-    required=True,
-    help="First moment, UTC: 2026-11-21 or 2026-11-21T08:00.",
-)
+@click.option("--from", "start", metavar="TIME", callback=moment, required=True, help=_FIRST)
 @_until
 @click.option(
     "--prices",
@@ -60,13 +54,7 @@ def reprice(
 
 
 @click.command()
-@click.option(
-    "--from",
-    "start",
-    type=_TIME,
-    metavar="TIME",
-    help="First moment, UTC: 2026-11-21 or 2026-11-21T08:00; default is a day before --to.",
-)
+@click.option("--from", "start", metavar="TIME", callback=moment, help=f"{_FIRST} Default is a day before --to.")
 @_until
 @configured
 def report(configuration: Configuration, start: datetime | None, end: datetime | None) -> None:
@@ -85,24 +73,33 @@ def report(configuration: Configuration, start: datetime | None, end: datetime |
 
 def _period(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
     """Return the first moment and the one after the last; without *start* it is a day."""
-    last = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
-    first = start.replace(tzinfo=UTC) if start else last - timedelta(days=1)
+    last = (end or datetime.now(UTC)).astimezone(UTC)
+    first = start.astimezone(UTC) if start else last - timedelta(days=1)
     if first >= last:
         raise click.UsageError(f"--from ({first:%Y-%m-%d %H:%M:%S}) must be before --to ({last:%Y-%m-%d %H:%M:%S})")
     return first, last
 
 
+def exporters_of(configuration: Configuration) -> list[ClickhouseExporter]:
+    """Return the clickhouse exporters of a configuration; having none is a mistake."""
+    found = made(configuration, ClickhouseExporter)
+    if not found:
+        raise click.ClickException("the configuration names no clickhouse exporter; add one, or name another file")
+    return found
+
+
+def connected(exporter: ClickhouseExporter) -> Connection:
+    """Return a connection of a command's own."""
+    try:
+        return exporter.connect()
+    except UnusableError as error:
+        raise click.ClickException(f"{exporter.host.id}: dsn: {error}") from error
+
+
 def _connections(configuration: Configuration) -> Iterator[tuple[str, Connection]]:
     """Yield the name of each clickhouse exporter and a connection, closed afterwards."""
-    exporters = made(configuration, ClickhouseExporter)
-    if not exporters:
-        raise click.ClickException("the configuration names no clickhouse exporter; add one, or name another file")
-    for exporter in exporters:
-        try:
-            connection = exporter.connect()
-        except UnusableError as error:
-            raise click.ClickException(f"{exporter.host.id}: dsn: {error}") from error
-        with closing(connection):
+    for exporter in exporters_of(configuration):
+        with closing(connected(exporter)) as connection:
             yield exporter.host.id, connection
 
 

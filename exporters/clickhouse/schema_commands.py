@@ -4,13 +4,14 @@ from contextlib import closing
 
 import click
 
-from collector.command import configured, made
+from collector.command import configured
 from collector.config import Configuration
 from collector.errors import Retryable
 from exporters.clickhouse import ClickhouseExporter, schema
 from exporters.clickhouse.attach import look, own_wanted
 from exporters.clickhouse.catalog import Catalog
 from exporters.clickhouse.client import Connection, UnusableError
+from exporters.clickhouse.commands import connected, exporters_of
 from exporters.clickhouse.plan import Stamp, Step, plan
 from exporters.clickhouse.schema import Outlook
 from exporters.clickhouse.verify import verify_attached, verify_created
@@ -28,7 +29,7 @@ def plan_command(configuration: Configuration) -> None:
 
     A ClickHouse that cannot be asked is taken for an empty one.
     """
-    for exporter in _exporters(configuration):
+    for exporter in exporters_of(configuration):
         remark, steps = _planned(exporter)
         click.echo(f"-- {exporter.host.id}: {remark}")
         for step in steps:
@@ -39,8 +40,8 @@ def plan_command(configuration: Configuration) -> None:
 @configured
 def apply(configuration: Configuration) -> None:
     """Make what is missing and bring up to date what is older."""
-    for exporter in _exporters(configuration):
-        with closing(_connected(exporter)) as connection:
+    for exporter in exporters_of(configuration):
+        with closing(connected(exporter)) as connection:
             steps = _outlook(exporter, connection).steps
             exporter.prepare(connection)
         for step in steps:
@@ -55,8 +56,8 @@ def apply(configuration: Configuration) -> None:
 def verify(context: click.Context, configuration: Configuration) -> None:
     """Check tables, columns, engines, lifetimes and settings; exit with 1 when something is wrong."""
     wrong = False
-    for exporter in _exporters(configuration):
-        with closing(_connected(exporter)) as connection:
+    for exporter in exporters_of(configuration):
+        with closing(connected(exporter)) as connection:
             faults = (verify_attached if exporter.attaches else verify_created)(connection, exporter.options)
         for fault in faults:
             click.echo(f"{exporter.host.id}: {'' if fault.serious else 'note: '}{fault}")
@@ -64,20 +65,6 @@ def verify(context: click.Context, configuration: Configuration) -> None:
             click.echo(f"{exporter.host.id}: everything is as it should be")
         wrong = wrong or any(fault.serious for fault in faults)
     context.exit(int(wrong))
-
-
-def _exporters(configuration: Configuration) -> list[ClickhouseExporter]:
-    found = made(configuration, ClickhouseExporter)
-    if not found:
-        raise click.ClickException("the configuration has no clickhouse exporter, so there are no tables")
-    return found
-
-
-def _connected(exporter: ClickhouseExporter) -> Connection:
-    try:
-        return exporter.connect()
-    except UnusableError as error:
-        raise click.ClickException(f"{exporter.host.id}: {error}") from error
 
 
 def _outlook(exporter: ClickhouseExporter, connection: Connection) -> Outlook:

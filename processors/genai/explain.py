@@ -24,7 +24,7 @@ from processors.genai.translate import translate
 @click.option(
     "--file",
     "path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="An OTLP request: JSON or protobuf; - is stdin.",
 )
 @click.option(

@@ -590,6 +590,13 @@ def test_a_second_process_is_told_so(make, tmp_path):
         Journal(tmp_path / "recorder_1.sqlite")
 
 
+def test_a_folder_that_cannot_be_made_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(JournalError, match=r"cannot be written \(Not a directory\); let this user write there"):
+        Journal(tmp_path / "file" / "outbox" / "x.sqlite")
+
+
 def test_a_damaged_file_is_told_with_what_to_do(tmp_path):
     path = tmp_path / "x.sqlite"
     path.write_bytes(b"this is no database at all" * 100)

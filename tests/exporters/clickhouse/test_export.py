@@ -287,6 +287,14 @@ def test_a_folder_used_by_another_process_is_named(embedded: Store) -> None:
     assert f"clickhouse: dsn: {folder} is used by another process" in ended.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    exporter = ClickhouseExporter(ClickhouseConfig(dsn=f"chdb://{tmp_path}/file/data"), Host("clickhouse"))
+
+    with pytest.raises(ConfigError, match=r"file/data cannot be made: Not a directory; name one that this user may"):
+        exporter.start()
+
+
 def test_a_missing_chdb_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(client, "find_spec", lambda name: None)
     exporter = ClickhouseExporter(ClickhouseConfig(dsn=f"chdb://{tmp_path}"), Host("clickhouse"))

@@ -207,8 +207,19 @@ def test_the_command_tells_what_is_wrong_with_prices(tmp_path: Path, file: str, 
     assert told in answer.output
 
 
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_a_time_that_is_none_is_told_with_how_to_write_one(option: str) -> None:
+    result = CliRunner().invoke(main, ["report", "--config", "yaml:{}", option, "yesterday"])
+
+    assert result.exit_code == 2
+    assert "'yesterday' is neither a time like 2026-11-22T10:00 nor how long ago, like 90m" in result.output
+
+
 @pytest.mark.parametrize("command", ["reprice", "report"])
-@pytest.mark.parametrize("period", [["--from", "2030-01-02", "--to", "2030-01-01"], ["--from", "2099-01-01"]])
+@pytest.mark.parametrize(
+    "period",
+    [["--from", "2030-01-02", "--to", "2030-01-01"], ["--from", "2099-01-01"], ["--from", "1h", "--to", "90m"]],
+)
 def test_a_period_that_ends_before_it_begins_is_a_mistake(tmp_path: Path, command: str, period: list[str]) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(

@@ -56,6 +56,13 @@ def test_rules_of_the_configuration_count(tmp_path):
     assert "gen_ai.usage.input_tokens = 7\n      from acme.tokens" in told
 
 
+def test_a_file_that_is_not_there_is_told():
+    result = CliRunner().invoke(main, ["explain-mapping", "--file", "nowhere.json"])
+
+    assert result.exit_code == 2
+    assert "File 'nowhere.json' does not exist" in result.output
+
+
 def test_without_a_request_the_table_is_shown():
     table = yaml.safe_load(explained(stdin=""))
 
