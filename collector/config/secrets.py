@@ -19,6 +19,7 @@ _HIDDEN = (
     ),
     (re.compile(r"\b(Bearer|Basic)\s+\S+", re.IGNORECASE), rf"\1 {REDACTED}"),
 )
+_LONGEST = 500
 
 
 def sensitive(keys: tuple[str, ...]) -> bool:
@@ -31,6 +32,13 @@ def redact_text(text: str) -> str:
     for pattern, replacement in _HIDDEN:
         text = pattern.sub(replacement, text)
     return text
+
+
+def loggable(text: str) -> str:
+    """Return what another program said as a log line may hold it: one line, not long, without passwords and tokens."""
+    # Hidden before it is cut, or half a password might stay; but not in megabytes of what a server was sent.
+    line = redact_text(" ".join(text[: 10 * _LONGEST].split()))
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def redact(value: Any, keys: tuple[str, ...] = ()) -> Any:

@@ -174,19 +174,22 @@ class ClickhouseExporter(Exporter):
         except UnsuitableError as error:
             raise ConfigError([Problem(self.host.id, "schema", str(error))]) from error
         except Retryable as error:
-            self.host.log.warning("ClickHouse cannot be reached yet, data will wait", error=str(error))
+            self._tell_why_data_waits(error)
 
     def _greet(self) -> None:
         """Make a server's tables before the first delivery needs them; whatever fails is tried again by that."""
         try:
             self._ready()
         except Retryable as error:
-            fits = not isinstance(error, UnsuitableError)
-            news = "ClickHouse cannot be reached yet" if fits else "ClickHouse's tables do not fit"
             if not self._stopped:
-                self.host.log.warning(f"{news}, data will wait", error=str(error))
+                self._tell_why_data_waits(error)
         except Exception:
             self.host.log.exception("the exporter met a bug")
+
+    def _tell_why_data_waits(self, error: Retryable) -> None:
+        fits = not isinstance(error, UnsuitableError)
+        news = "ClickHouse cannot be reached yet" if fits else "ClickHouse's tables do not fit"
+        self.host.log.warning(f"{news}, data will wait", error=str(error))
 
     def stop(self) -> None:
         """Let go of ClickHouse; a server that hangs is not waited for."""

@@ -4,7 +4,7 @@ import re
 
 from clickhouse_connect.driver.exceptions import Error
 
-from collector.config.secrets import redact_text
+from collector.config.secrets import loggable
 from collector.errors import Retryable
 
 ROW_ERRORS = {
@@ -31,7 +31,6 @@ ROW_ERRORS = {
 parts, no memory, read-only, ...) can be put right by an operator, so the data waits for that."""
 
 _COLUMN = re.compile(r"while converting column `([^`]+)`")
-_LONGEST = 400
 _ACCESS_DENIED = 497
 
 
@@ -51,7 +50,8 @@ def refusal(error: Exception) -> RowError | None:
 
 def unavailable(name: str, error: Exception) -> Retryable:
     """Return the news that the ClickHouse called *name* could not do what it was asked."""
-    return Retryable(redact_text(f"{name}: {_shortened(_root(error))}"))
+    cause = _root(error)
+    return Retryable(loggable(f"{name}: {str(cause) or type(cause).__name__}"))
 
 
 def denied(news: Retryable) -> bool:
@@ -64,8 +64,3 @@ def _root(error: BaseException) -> BaseException:
     earlier = error.__cause__ or error.__context__
     answered = isinstance(error, Error) and error.code is not None
     return error if answered or earlier is None else _root(earlier)
-
-
-def _shortened(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."

@@ -16,6 +16,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from collector.batch import Signal
+from collector.config.secrets import loggable
 from collector.errors import Permanent, Retryable
 from collector.otlp.protocol import protocol_of
 
@@ -25,7 +26,6 @@ LARGEST_ANSWER = 4 * 1024**2
 """Bytes of an answer that are read at most."""
 
 _LONGEST_WAIT = 3600.0
-_LONGEST_TEXT = 500
 
 _LATER = {Code.CANCELLED, Code.DEADLINE_EXCEEDED, Code.ABORTED, Code.OUT_OF_RANGE, Code.UNAVAILABLE, Code.DATA_LOSS}
 _CONTENT = {Code.UNKNOWN, Code.INVALID_ARGUMENT, Code.INTERNAL, Code.RESOURCE_EXHAUSTED}
@@ -92,7 +92,7 @@ def partial_success(signal: Signal, body: bytes, *, json: bool = False) -> tuple
     if response is None:
         return 0, ""
     rejected = getattr(response.partial_success, protocol.rejected)
-    return max(rejected, 0), short(response.partial_success.error_message)
+    return max(rejected, 0), loggable(response.partial_success.error_message)
 
 
 def _parsed(kind: type[M], body: bytes, json: bool) -> M | None:
@@ -100,12 +100,6 @@ def _parsed(kind: type[M], body: bytes, json: bool) -> M | None:
         return json_format.Parse(body, kind(), ignore_unknown_fields=True) if json else kind.FromString(body)
     except (DecodeError, json_format.ParseError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def short(text: str) -> str:
-    """Return the text on one line, cut to a length that fits a log line."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 
 
 def details(metadata: Iterable[tuple[str, str | bytes]] | None) -> Status:

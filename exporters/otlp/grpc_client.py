@@ -6,11 +6,11 @@ import grpc
 
 from collector.batch import Signal
 from collector.component import Host
-from collector.config.secrets import redact_text
+from collector.config.secrets import loggable
 from collector.errors import Retryable
 from collector.otlp.protocol import protocol_of
 from collector.web.endpoint import split
-from exporters.otlp.answers import LARGEST_ANSWER, details, grpc_refusal, partial_success, retry_info, short
+from exporters.otlp.answers import LARGEST_ANSWER, details, grpc_refusal, partial_success, retry_info
 from exporters.otlp.config import KeepaliveConfig, OtlpConfig, target
 from exporters.otlp.tls import Files, credentials, presented, read_files
 
@@ -53,12 +53,12 @@ class GrpcClient:
             self._channel = None
 
     def _refusal(self, error: Any) -> Exception:
-        code, said = error.code(), short(error.details() or "")
+        code, said = error.code(), error.details() or ""
         if code is grpc.StatusCode.DEADLINE_EXCEEDED or (self._config.tls.insecure_skip_verify and _is_away(code)):
             # A dead connection answers nothing and would be kept; a server may show another certificate by now.
             self.close()
         hint = "; the server speaks without TLS: set tls.insecure: true" if _NO_TLS in said else ""
-        text = redact_text(f"{self._config.endpoint}: {code.name}: {said}{hint}")
+        text = loggable(f"{self._config.endpoint}: {code.name}: {said}{hint}")
         return grpc_refusal(code.value[0], text, retry_info(details(error.trailing_metadata())))
 
     def _open(self) -> grpc.Channel:
@@ -76,8 +76,7 @@ class GrpcClient:
         try:
             shown, name = presented(*split(self._target), self._config.timeout)
         except (OSError, ValueError) as error:
-            text = redact_text(f"{self._config.endpoint}: its certificate cannot be had: {error}")
-            raise Retryable(text) from error
+            raise Retryable(loggable(f"{self._config.endpoint}: its certificate cannot be had: {error}")) from error
         files = Files(shown, self._files.certificate, self._files.key)
         return grpc.secure_channel(
             self._target, credentials(files), [*options, ("grpc.ssl_target_name_override", name)]

@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from collector.batch import Signal
 from collector.component import Host
-from collector.config.secrets import redact_text
+from collector.config.secrets import loggable
 from collector.errors import Retryable
 from exporters.otlp.answers import (
     LARGEST_ANSWER,
@@ -22,7 +22,6 @@ from exporters.otlp.answers import (
     partial_success,
     retry_after,
     retry_info,
-    short,
 )
 from exporters.otlp.config import OtlpHttpConfig
 from exporters.otlp.tls import context
@@ -72,7 +71,7 @@ class HttpClient:
                 decode_content=False,
             )
         except (HTTPError, OSError) as error:
-            raise Retryable(redact_text(f"{url}: {short(str(error))}")) from error
+            raise Retryable(loggable(f"{url}: {error}")) from error
         said = _read(answer, deadline)
         if 200 <= answer.status < 300:
             return partial_success(signal, said, json=_is_json(answer))
@@ -95,7 +94,7 @@ class HttpClient:
         moved = answer.headers.get("Location")
         told = status.message or (f"moved to {moved}" if moved else said[:_PIECE].decode(errors="replace"))
         after = retry_after(answer.headers.get("Retry-After"), self._clock())
-        text = redact_text(f"{url}: {answer.status} {answer.reason or ''}: {short(told)}")
+        text = loggable(f"{url}: {answer.status} {answer.reason or ''}: {told}")
         return http_refusal(answer.status, text, retry_info(status) if after is None else after)
 
 

@@ -12,6 +12,10 @@ from collector.web.tls import ServerTlsConfig
 
 _MIB = 1024**2
 
+_ELEMENTS = """The most spans, points, records, attributes, events, links and the like in one request; more are refused.
+In JSON objects and lists are counted, of which an attribute takes two. 64 MiB of usual spans hold about 1,200,000."""
+Elements = Annotated[int, Field(ge=1, le=2_000_000, description=_ELEMENTS)]
+
 
 class KeepaliveServerParameters(ComponentConfig):
     """Says how long connections live, and how dead ones are found. 0 means never."""
@@ -55,9 +59,7 @@ class GrpcConfig(ComponentConfig):
     """Without it nothing is encrypted."""
     max_recv_msg_size_mib: int = Field(64, ge=1, le=2047)
     """The largest request in MiB, after decompression; larger ones get RESOURCE_EXHAUSTED."""
-    max_request_elements: int = Field(1_500_000, ge=1, le=2_000_000)
-    """The most spans, points, records, attributes, events, links and the like in one request; more are refused. In JSON
-    objects and lists are counted, of which an attribute takes two. 64 MiB of usual spans hold about 1,200,000."""
+    max_request_elements: Elements = 1_500_000
     max_concurrent_streams: int = Field(100, ge=1)
     """Requests that one connection may have open; the client holds back the others."""
     workers: int = Field(32, ge=1)
@@ -107,9 +109,7 @@ class HttpConfig(ComponentConfig):
     """Without origins browsers may not send."""
     max_request_body_size: int = Field(64 * _MIB, ge=1)
     """The largest request in bytes, after decompression; larger ones get 413."""
-    max_request_elements: int = Field(1_500_000, ge=1, le=2_000_000)
-    """The most spans, points, records, attributes, events, links and the like in one request; more are refused. In JSON
-    objects and lists are counted, of which an attribute takes two. 64 MiB of usual spans hold about 1,200,000."""
+    max_request_elements: Elements = 1_500_000
     traces_url_path: UrlPath = "/v1/traces"
     """The path that takes spans."""
     metrics_url_path: UrlPath = "/v1/metrics"

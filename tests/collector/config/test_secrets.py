@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.config.secrets import redact
+from collector.config.secrets import loggable, redact
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_every_header_is_hidden():
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "told"),
     [
         ("clickhouse://me:hunter2@host:8123/db", "clickhouse://me:[REDACTED]@host:8123/db"),
         ("clickhouse://:hunter2@host", "clickhouse://:[REDACTED]@host"),
@@ -70,5 +70,14 @@ def test_every_header_is_hidden():
         ("chdb://./data", "chdb://./data"),
     ],
 )
-def test_secrets_inside_texts_are_hidden(text, shown):
-    assert redact({"any": text}) == {"any": shown}
+def test_secrets_inside_texts_are_hidden(text, told):
+    assert redact({"any": text}) == {"any": told}
+
+
+def test_what_others_say_fits_a_log_line():
+    assert loggable("a\n  b") == "a b"
+    assert len(loggable("x" * 10_000)) == 500
+
+
+def test_no_part_of_a_secret_is_left_where_a_text_is_cut():
+    assert "hunter" not in loggable(f"{'x' * 480} http://me:hunter2hunter2@host")

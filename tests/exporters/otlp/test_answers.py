@@ -20,7 +20,6 @@ from exporters.otlp.answers import (
     partial_success,
     retry_after,
     retry_info,
-    short,
 )
 
 from .receiver import delay
@@ -117,8 +116,3 @@ def test_partial_success_is_read_for_every_signal(signal: Signal, response: type
 @pytest.mark.parametrize("body", [b"\xff\xff", b"", b"<html>", b"[" * 100_000])
 def test_an_answer_that_cannot_be_read_is_a_success_all_the_same(body: bytes, json: bool) -> None:
     assert partial_success(Signal.TRACES, body, json=json) == (0, "")
-
-
-def test_texts_fit_a_log_line() -> None:
-    assert short("a\n  b") == "a b"
-    assert len(short("x" * 10_000)) == 500
