@@ -11,8 +11,8 @@ from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Host, Processor
 from collector.rows import is_understood
 from collector.units import Duration
+from processors.rollup.call_table import call_table
 from processors.rollup.calls import Calls, calls_of, places_of
-from processors.rollup.errors import call_table
 from processors.rollup.grouping import Limits, added, changed_entries, entries_of, rollups_of, together
 from processors.rollup.metrics import metrics_of
 from processors.rollup.once import Limits as MemoryLimits

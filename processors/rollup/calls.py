@@ -16,7 +16,7 @@ from collector.attributes import Attributes, attributes_of, resource_attributes_
 from collector.batch import Batch
 from collector.bounds import MOST_NANODOLLARS, MOST_NANOSECONDS, MOST_TOKENS
 from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, tier_of
-from processors.rollup.errors import CallTable
+from processors.rollup.call_table import CallTable
 
 OPERATION = "gen_ai.operation.name"
 COST = "genai_collector.cost.nano_usd"

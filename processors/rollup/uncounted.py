@@ -13,8 +13,8 @@ import numpy.typing as npt
 from collector.attributes import Attributes, attributes_of, ranges
 from collector.batch import Batch
 from collector.rewrite import Addition, with_rewritten
+from processors.rollup.call_table import call_table
 from processors.rollup.calls import COST
-from processors.rollup.errors import call_table
 
 PREFIX = "genai_collector.uncounted."
 REASON = PREFIX + "reason"

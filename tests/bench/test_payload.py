@@ -11,8 +11,8 @@ from collector.otlp.decode import decode
 from exporters.clickhouse.metrics import metric_inserts
 from exporters.clickhouse.metrics.written import Written
 from processors.genai import GenaiConfig, GenaiProcessor
+from processors.rollup.call_table import call_table
 from processors.rollup.calls import calls_of
-from processors.rollup.errors import call_table
 from tests.bench import payload, points
 from tests.bench.spans import PAYLOADS, SPANS_A_TRACE
 

@@ -14,9 +14,9 @@ from xxhash import xxh3_64_intdigest
 
 from collector.attributes import attributes_of, resource_attributes_of
 from collector.batch import Batch
+from processors.rollup.call_table import call_table
 from processors.rollup.calls import COUNTS, RESPONSE_ID, TEXTS, TOLD, Calls, Numbers, Places
 from processors.rollup.calls import PROMPT as FOUND_PROMPT
-from processors.rollup.errors import call_table
 
 (KEY, PARENT, TRACE, PROCESS, SCOPE, CLASS, REQUESTED, ANSWERED, START, DURATION) = range(10)
 (FIRST_CHUNK, ERROR, FINISHED, RESPONSE, PROMPT, TOLD_LENGTH, TOKENS) = range(10, 17)

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from collector.batch import Batch
+from processors.rollup.call_table import call_table
 from processors.rollup.calls import Calls, Numbers, places_of
-from processors.rollup.errors import call_table
 from processors.rollup.grouping import Limits, entries_of, rollups_of
 from processors.rollup.series.amounts import Amounts, Change, Row, amounts_of, rows_of
 from processors.rollup.series.choice import ANY, Choice, ClaimKey, Cover, covers_of_spans

@@ -20,8 +20,8 @@ from collector.bounds import MOST_NANODOLLARS, MOST_NANOSECONDS
 from collector.rewrite import Addition, rewritten
 from collector.rows import with_values
 from collector.schema import SPANS
+from processors.rollup.call_table import call_table
 from processors.rollup.calls import COUNTS, ERROR, OPERATION, TEXTS, Calls, Numbers, Places, calls_of, places_of
-from processors.rollup.errors import call_table
 from processors.rollup.series.sources import EventRule, sources
 
 _MARK = "genai_collector.call"

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from collector.schema import ROLLUP_DIMENSIONS
-from processors.rollup.errors import call_table
+from processors.rollup.call_table import call_table
 from processors.rollup.series.amounts import Amounts
 from processors.rollup.series.choice import ClaimKey
 from processors.rollup.series.differences import Growth

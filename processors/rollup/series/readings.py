@@ -17,8 +17,8 @@ from collector.batch import Batch
 from collector.models import model_of
 from collector.prices.tiers import tier_of
 from collector.sketch import bucket_of
+from processors.rollup.call_table import call_table
 from processors.rollup.calls import OPERATION, TEXTS, places_of
-from processors.rollup.errors import call_table
 from processors.rollup.grouping import OTHER
 from processors.rollup.series.differences import Moment, Value
 from processors.rollup.series.sources import Lossy, MetricRule, sources

@@ -16,8 +16,8 @@ from collector.batch import Signal, concat
 from collector.component import Host
 from collector.otlp.decode import decode
 from processors.genai import GenaiConfig, GenaiProcessor
+from processors.rollup.call_table import call_table
 from processors.rollup.calls import calls_of, places_of
-from processors.rollup.errors import call_table
 from processors.rollup.once import Limits, Once, ledger
 from processors.rollup.once.facts import KEY, fact_of, facts_of, links_of
 from processors.rollup.once.merging import record_of, report_of

@@ -1,6 +1,6 @@
 import pytest
 
-from processors.rollup.errors import call_table
+from processors.rollup.call_table import call_table
 
 CLASSES = {
     "auth",

@@ -1,4 +1,4 @@
-"""Telling what kind of failure a failed call had."""
+"""What `calls.yaml` says: which spans are calls, what kind of failure each had, and what stays of a model's name."""
 
 import re
 from collections.abc import Callable, Mapping
