@@ -1,4 +1,14 @@
-"""The `genai` processor: recognises model calls, whoever reports them, and gives them today's attributes."""
+"""The `genai` processor: recognises model calls, whoever reports them, and gives them today's attributes.
+
+    dialects/*.yaml, mappings ──grammar──> table ──────> plan: what there is to do for a batch with these keys
+                                                          │
+    batch ──────────────────────────────────────────> translate ──> translation: what is added and dropped ──> batch
+
+An example: `dialects/usage.yaml` lists `gen_ai.usage.prompt_tokens` among the places of `gen_ai.usage.input_tokens`,
+which is of the kind `count`. The table lays each place out as a `Step`. A batch whose spans have that key gets a plan
+with a `Work` for the input tokens, of this one step; `translate` reads it (`values` knows each kind) where a span has
+no input tokens yet, and whole numbers of zero or more are added beside what was there.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Literal

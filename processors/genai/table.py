@@ -186,10 +186,10 @@ class Dialects:
         if not key.startswith(self._prefixes):
             return None
         for rank, rule in enumerate(self.messages):
-            steps = _steps(key, rule.prefix)
-            part = steps and rule.fields.get(steps.path)
-            if steps and part:
-                return Piece(rule.target, steps.message, part, steps.call, rank)
+            numbered = _numbered(key, rule.prefix)
+            part = numbered and rule.fields.get(numbered.path)
+            if numbered and part:
+                return Piece(rule.target, numbered.message, part, numbered.call, rank)
         return None
 
     def role_of(self, target: str) -> str:
@@ -263,17 +263,17 @@ def _totals(parts: Sequence[Dialect]) -> Target:
     )
 
 
-class _Steps(NamedTuple):
+class _Numbered(NamedTuple):
     message: int
     path: str
     call: int
 
 
 @lru_cache(maxsize=8192)
-def _steps(key: str, prefix: str) -> _Steps | None:
+def _numbered(key: str, prefix: str) -> _Numbered | None:
     """Return ``PREFIX.3.tool_calls.1.id`` as (3, ``tool_calls.#.id``, 1), None for keys of another form."""
     match = re.fullmatch(rf"{re.escape(prefix)}\.([0-9]{{1,5}})\.(.+)", key)
     if match is None:
         return None
     call = re.search(r"\.([0-9]{1,5})\.", match[2])
-    return _Steps(int(match[1]), re.sub(r"\.[0-9]+\.", ".#.", match[2]), int(call[1]) if call else 0)
+    return _Numbered(int(match[1]), re.sub(r"\.[0-9]+\.", ".#.", match[2]), int(call[1]) if call else 0)

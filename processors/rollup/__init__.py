@@ -1,4 +1,9 @@
-"""The `rollup` processor: sums the model calls of a batch into partial rows that add up, each call once."""
+"""The `rollup` processor: sums the model calls of a batch into partial rows that add up, each call once.
+
+spans ───> calls ─┬─> once: which of them count, what else is to be put right ─┐
+                  v                                                            ├─> grouping ──> rollup rows
+points, records ─> series: what is told without spans, what spans make void ───┘
+"""
 
 from collections import Counter
 from collections.abc import Iterable

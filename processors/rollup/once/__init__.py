@@ -1,11 +1,29 @@
 """Counting a call once, whoever reports it and in whatever order its spans come.
 
-    facts ──> ledger ──> trees, streams, responses, overlaps: what touches what was known
+    facts ──> ledger ──> trees, streams, responses, views, overlaps: what touches what was known
                                      │ only those
                                      v
                                 resolution ──> what counts as it is, what is put right
 
 `merging` holds the rules; all else finds where they apply. What a set of spans adds up to depends on the set alone.
+
+An example: a framework's chat span W, its span T that is no call, and below that the span L of the client library, all
+about one call, each in a request of its own.
+
+    W comes    counts as it is, for all that is known         + W
+    L comes    counts too: T is not known, nor whose it is    + W + L
+    T comes    L is found to be below W, so W is a wrapper    + W + L - W
+
+The words that are used throughout:
+
+    fact       what one span says about a call; the ledger keeps it in a row
+    link       a span that is no call: only its key and its parent's are kept
+    leaf       an innermost call; the calls of its class around it are wrappers
+    part       a span without length that tells the rest of a stream, whose first half is the request
+    view       a call as who answered it saw it
+    report     what one library says of a call: leaf, wrappers and parts; its anchor is the row that speaks for it
+    cluster    the reports of one response; the two reports of one moment are mates
+    record     what a call adds to sums
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +33,11 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.rollup.once.blocks import CHANGING, ITSELF, LEAVES, MERGED, NEW, NOTHING, STATE
-from processors.rollup.once.facts import CLASS, KEY, RESPONSE, TRACE, VIEW, Facts, Hashes
+from processors.rollup.once.facts import CLASS, KEY, RESPONSE, VIEW, Facts, Hashes
 from processors.rollup.once.ledger import Ledger
 from processors.rollup.once.notes import Note, State
 from processors.rollup.once.overlaps import Rivals
 from processors.rollup.once.resolution import MOST_SHARING, Change, Counted, Resolution
-from processors.rollup.once.tables import Groups
 from processors.rollup.once.trees import Trees
 
 __all__ = ["Change", "Limits", "Once", "Verdict"]
@@ -56,7 +73,6 @@ class Once:
         self._trees = Trees(self._ledger)
         self._rivals = Rivals(self._ledger)
         self._resolution = Resolution(self._ledger)
-        self._views: Groups[tuple[int, int]] = self._ledger.groups()
 
     def __len__(self) -> int:
         """Return how many calls are remembered."""
@@ -122,12 +138,6 @@ class Once:
             return
         self._resolution.forget(gone)
         self._rivals.sweep()
-        callers = self._resolution.callers
-        for key in [key for key, row in callers.items() if row < gone.stop]:
-            del callers[key]
-        self._views.forget(list(self._views), range(gone.stop))
-        if not self._views:
-            callers.clear()
 
     def _claimed(self, keys: Hashes) -> npt.NDArray[np.int64]:
         """Let keys that are neither known nor there before stand for the next rows, and return their places."""
@@ -146,7 +156,7 @@ class Once:
         ledger = self._ledger
         first, count = ledger.next, facts.matrix.shape[1]
         rows = range(first, first + count)
-        touched = self._view_and_callers(facts, rows)
+        touched = self._resolution.views.learn(facts, rows)
         above, leaves, sums = self._trees.within(facts, first)
         state = np.zeros((len(CHANGING), count), dtype=np.int64)
         state[:3], state[3] = (above, leaves, sums), NEW
@@ -166,27 +176,6 @@ class Once:
         """Remember the responses of new calls, and return all calls that have one in common."""
         named = np.flatnonzero(facts.matrix[RESPONSE])
         return self._ledger.share(facts.matrix[RESPONSE, named], named + rows.start, MOST_SHARING)
-
-    def _view_and_callers(self, facts: Facts, rows: range) -> set[int]:
-        """Remember which traces hold calls that were written by who answered, and which by who called."""
-        if not self._views and not (facts.matrix[CLASS] & VIEW).any():
-            return set()
-        traces, kinds = facts.matrix[[TRACE, CLASS]].tolist()
-        views = [(row, trace, kind) for row, trace, kind in zip(rows, traces, kinds, strict=True) if kind & VIEW]
-        callers = self._resolution.callers
-        if not self._views:
-            old_traces, old_kinds = (line.tolist() for line in self._ledger.lines((TRACE, CLASS)))
-            for row, (trace, kind) in enumerate(zip(old_traces, old_kinds, strict=True), self._ledger.first):
-                if not kind & VIEW:
-                    callers.put((trace, kind & 1), row)
-        touched = {row for row, _, _ in views}
-        for row, trace, kind in views:
-            self._views.add((trace, kind & 1), row)
-        new = {(trace, kind & 1): row for row, trace, kind in zip(rows, traces, kinds, strict=True) if not kind & VIEW}
-        for caller, row in new.items():
-            callers.put(caller, row)
-            touched.update(self._views.of(caller))
-        return touched
 
     def _default(self, rows: range) -> npt.NDArray[np.int64]:
         """Let new calls that nothing touches count as they are, wrappers for nothing; return the states of all."""

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from processors.rollup.once.blocks import ABOVE, ITSELF, LEAF_SUM, LEAVES, MERGED, NEW, NOTHING, STATE
-from processors.rollup.once.facts import CLASS, PART, TRACE, VIEW
+from processors.rollup.once.facts import CLASS, PART, VIEW
 from processors.rollup.once.ledger import Ledger
 from processors.rollup.once.merging import Record, Report, clusters_of, joined, record_of, report_of
 from processors.rollup.once.overlaps import Overlaps
 from processors.rollup.once.streams import Streams
 from processors.rollup.once.tables import Table, forget_rows
+from processors.rollup.once.views import Views
 
 MOST_SHARING = 64  # calls with one response id: an id that more have says nothing
 
@@ -42,10 +43,10 @@ class Resolution:
         self._ledger = ledger
         self.streams = Streams(ledger)
         self.overlaps = Overlaps(ledger)
+        self.views = Views(ledger)
         self.counted: Table[int, Counted] = ledger.table()
         self.counted_by: Table[int, int] = ledger.table()
         self.final: Table[int, bool] = ledger.table()
-        self.callers: Table[tuple[int, int], int] = ledger.table()
         self._clusters: Table[int, tuple[int, ...]] = ledger.table()
         self.settled: set[int] = set()
         """The rows that counted for something else after the last `settle`."""
@@ -71,18 +72,13 @@ class Resolution:
         """Forget *rows*; what they counted for stays."""
         self.streams.forget(rows)
         self.overlaps.forget(rows)
+        self.views.forget(rows)
         forget_rows((self.counted, self.counted_by, self.final, self._clusters), rows)
-
-    def is_view(self, row: int) -> bool:
-        """Tell whether *row* was written by who answered a call that its caller tells of too."""
-        ledger = self._ledger
-        kind = ledger.read(CLASS, row)
-        return bool(kind & VIEW) and (ledger.read(TRACE, row), kind & ~VIEW) in self.callers
 
     def reason_of(self, row: int) -> str:
         """Return why *row* counts for nothing."""
         ledger = self._ledger
-        if self.is_view(row):
+        if self.views.is_repeated(row):
             return "server_view"
         if ledger.read(LEAVES, row):
             return "wrapper"
@@ -96,7 +92,7 @@ class Resolution:
     def _leaf_of(self, row: int) -> int | None:
         """Return the call that *row* says something about, None where it says nothing about one alone."""
         ledger = self._ledger
-        if not ledger.alive(row) or self.is_view(row):
+        if not ledger.alive(row) or self.views.is_repeated(row):
             return None
         kind, leaves = ledger.read(CLASS, row), ledger.read(LEAVES, row)
         if kind == PART:
