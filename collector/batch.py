@@ -28,11 +28,13 @@ import pyarrow.compute as pc
 import xxhash
 
 from collector.schema import TABLES
+from collector.scratch import Scratch
 
 T = TypeVar("T")
 
 _HEADER = struct.Struct("<4sII")  # magic, CRC-32 of all that follows, length of the head
 _MAGIC = b"GCB2"
+_SCRATCH = Scratch()
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -191,11 +193,11 @@ class Batch:
         pieces: list[Any] = []
         sizes: dict[str, tuple[int, int, int]] = {}
         for name, table in self.tables.items():
-            plain = table.serialize()
-            packed = _compressor().compress(plain)
             schema = _schema_bytes(name, table.schema)
+            with _SCRATCH.serialized(table) as plain:
+                packed = _compressor().compress(plain)
+                sizes[name] = (len(schema), packed.size, plain.size)
             pieces += [schema, packed]
-            sizes[name] = (len(schema), packed.size, plain.size)
         head = json.dumps({"id": self.id, "signal": self.signal, "tables": sizes}, separators=(",", ":")).encode()
         check = 0
         for piece in (head, *pieces):

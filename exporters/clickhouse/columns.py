@@ -53,6 +53,15 @@ def binary_rows(codes: npt.NDArray[np.int32], lengths: npt.NDArray[Any]) -> pa.B
     )
 
 
+def packed(texts: pa.StringArray, chosen: npt.NDArray[np.bool_]) -> pa.StringArray:
+    """Return the *chosen* texts, none of them null, over the same memory if the others are empty."""
+    bounds = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+    offsets = np.append(bounds[:-1][chosen], bounds[-1])
+    if (bounds[1:] - bounds[:-1])[~chosen].any():
+        return texts.filter(pa.array(chosen))
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), texts.buffers()[2])
+
+
 def coded(codes: npt.NDArray[Any], texts: Sequence[str] | pa.StringArray) -> pa.DictionaryArray:
     """Return the column of ``texts[code]``; equal texts become one entry of the dictionary."""
     distinct = pc.dictionary_encode(pa.array(texts, pa.string()))

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, attributes_of, elements_of, offsets_of
 from collector.batch import Batch, Signal
-from exporters.clickhouse.columns import Ints, binary_rows
+from collector.pool import are_valid
+from exporters.clickhouse.columns import Ints, binary_rows, packed
 from exporters.clickhouse.texts import as_string, go_text
 from exporters.clickhouse.values import Value, flatten, is_number, kvlist_value, member_values
 
@@ -115,14 +116,25 @@ def distinct_texts(name: str, member: pa.Array) -> pa.DictionaryArray:
 
 def _strings(attributes: Attributes, members: dict[str, pa.Array], flat: bool) -> _Found:
     texts = members["string_value"]
-    pieces = [texts]
-    source = np.where(_present(texts), np.arange(len(texts)), -1)
+    found = are_valid(texts)
     for positions, derived, numbers in _derived_texts(members, flat):
-        source[positions] = numbers + sum(map(len, pieces))
-        pieces.append(derived)
-    positions = np.flatnonzero(source >= 0)
-    values = pa.concat_arrays(pieces).take(pa.array(source[positions])) if len(pieces) > 1 else texts.drop_null()
-    return _Found(positions, attributes.codes[positions], values)
+        texts = _with(texts, positions, derived, numbers)
+        found[positions] = True
+    positions = np.flatnonzero(found)
+    return _Found(positions, attributes.codes[positions], packed(texts, found))
+
+
+def _with(texts: pa.StringArray, positions: Ints, derived: pa.StringArray, numbers: Ints) -> pa.StringArray:
+    """Return the *texts* with ``derived[numbers[i]]`` at ``positions[i]``.
+
+    Arrow knows beforehand how long the result of this will be; to take all from one array copies it three times.
+    """
+    _, offsets, data = texts.buffers()
+    texts = pa.StringArray.from_buffers(len(texts), offsets, data, offset=texts.offset)  # empty where it was null
+    chosen = np.full(len(texts), len(derived), np.int32)
+    chosen[positions] = numbers
+    others = pa.concat_arrays([derived, pa.array([""])]).take(pa.array(chosen))
+    return pc.if_else(pa.array(chosen < len(derived)), others, texts)
 
 
 def _derived_texts(members: dict[str, pa.Array], flat: bool) -> Iterable[tuple[Ints, pa.StringArray, Ints]]:

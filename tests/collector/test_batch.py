@@ -32,6 +32,12 @@ def test_content_id_names_the_joined_bytes() -> None:
     assert set(content_id(b"x")) <= set("0123456789abcdef")
 
 
+def test_large_batches_come_back_equal_one_after_the_other(batches: list[Batch]) -> None:
+    for start in (batches[0], batches[-1]):
+        large = concat("large", [start] * (300_000 // start.main.nbytes + 1))
+        assert dict(Batch.load(large.dump()).tables) == dict(large.tables)
+
+
 def test_dump_comes_back_equal(batches: list[Batch]) -> None:
     for batch in batches:
         back = Batch.load(batch.dump())

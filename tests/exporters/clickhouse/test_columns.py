@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from exporters.clickhouse.columns import (
     constant,
     hex_ids,
     map_rows,
+    packed,
     timestamps,
 )
 
@@ -52,3 +54,25 @@ def test_equal_texts_are_one_entry_of_the_dictionary() -> None:
 def test_map_rows_repeat_the_maps() -> None:
     column = map_rows([{"k": "v"}, {}, {"k": "w", "l": "v"}], np.array([2, 1, 0, 2]))
     assert column.to_pylist(maps_as_pydicts="strict") == [{"k": "w", "l": "v"}, {}, {"k": "v"}, {"k": "w", "l": "v"}]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_packed_texts_are_the_chosen_ones(start):
+    texts = pa.array(["a", None, "", None, "bcd", "e"])[start:]
+    chosen = np.asarray(texts.is_valid())
+
+    found = packed(texts, chosen)
+
+    assert found.to_pylist() == texts.drop_null().to_pylist()
+    assert found.buffers()[2].address == texts.buffers()[2].address
+
+
+def test_packed_leaves_out_the_text_of_what_is_not_chosen():
+    texts = pa.array(["a", "left out", "b"])
+
+    assert packed(texts, np.array([True, False, True])).to_pylist() == ["a", "b"]
+
+
+def test_packed_nothing():
+    assert packed(pa.array([], pa.string()), np.zeros(0, np.bool_)).to_pylist() == []
+    assert packed(pa.nulls(2, pa.string()), np.zeros(2, np.bool_)).to_pylist() == []
