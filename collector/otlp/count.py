@@ -1,6 +1,7 @@
-"""How many messages a request holds, however small, before anything is made of them.
+"""How many messages and numbers a request holds, however small, before anything is made of them.
 
-A message takes two bytes on the wire and dozens in memory: decompressed bytes alone bound neither memory nor time.
+A message takes two bytes on the wire and dozens in memory, a number one byte and eight: decompressed bytes alone bound
+neither memory nor time.
 """
 
 import re
@@ -13,8 +14,10 @@ from collector.errors import Permanent
 from collector.otlp import wire
 from collector.otlp.protocol import protocol_of
 
-_LEAST = 2
-"""Bytes of the smallest message, and of the smallest object in JSON."""
+_LEAST = {Signal.METRICS: 1}
+"""Bytes of the smallest number; signals without lists of them have messages, of two."""
+_LEAST_JSON = 2
+"""Bytes of the smallest object, and of the smallest number with its comma."""
 _OBJECTS = 2
 """Objects that an attribute takes in JSON: itself and its value."""
 _DEEPEST = 100
@@ -24,8 +27,8 @@ _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def check_count(signal: Signal, data: bytes, most: int) -> None:
-    """Raise Permanent when a request holds more than *most* items, attributes, events and the like, or is malformed."""
-    if len(data) <= _LEAST * most:
+    """Raise Permanent when a request holds more than *most* items, attributes, numbers and so on, or is malformed."""
+    if len(data) <= _LEAST.get(signal, 2) * most:
         return
     name = protocol_of(signal).request.DESCRIPTOR.name
     # What these bytes say counts for nothing, but as a length they would make ptars panic.
@@ -72,12 +75,21 @@ def _holders(name: str, column: pa.Array) -> Iterator[tuple[str, pa.BinaryArray]
 def check_json(text: bytes, most: int) -> None:
     """Raise Permanent when a request in JSON holds clearly more than *most* of what `check_count` counts."""
     limit = _OBJECTS * most
-    if len(text) > _LEAST * limit and _opened(text) > limit and _opened(_TEXT.sub(b"", text)) > limit:
+    if len(text) <= _LEAST_JSON * limit or (_opened(text) <= limit and text.count(b",") + text.count(b"[") <= limit):
+        return
+    bare = _TEXT.sub(b"0", text)
+    if _opened(bare) > limit or _listed(bare) > limit:
         raise _too_many(most)
 
 
 def _opened(text: bytes) -> int:
     return text.count(b"{") + text.count(b"[")
+
+
+def _listed(text: bytes) -> int:
+    """Return how many values stand in lists, or somewhat more: what commas part is that, or has a name and a colon."""
+    filled = _opened(text) - text.count(b"[]") - text.count(b"{}")
+    return text.count(b",") + filled - text.count(b":")
 
 
 def _elements(column: pa.Array) -> int:

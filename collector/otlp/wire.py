@@ -300,26 +300,38 @@ _UNUSED = 1000
 """The number of a field that no message has."""
 
 
+_LISTED = {"*fixed64": "*fixed64", "*double": "*double", "*uint64": "*bool"}
+"""How packed numbers are read to count them: those of varying length as what takes the least memory."""
+
+
 def _counting(*ends: str) -> Mapping[str, Fields]:
-    """Return the messages with nothing but other messages in them, and nothing in *ends*.
+    """Return the messages with nothing but other messages and lists of numbers in them, and nothing in *ends*.
 
     All are repeated, so that each piece counts of one that is sent in several.
     """
     nothing = {"nothing": (_UNUSED, "bool")}
     found: dict[str, Fields] = {"Element": nothing}
     for message, fields in FIELDS.items():
-        kinds = {name: (number, kind.lstrip("*")) for name, (number, kind) in fields.items()}
-        inner = {
-            name: (number, "*Element" if kind in {*ends, "bytes"} else f"*{kind}")
-            for name, (number, kind) in kinds.items()
-            if kind in FIELDS or fields[name][1] == "*bytes"
-        }
+        inner = {}
+        for name, (number, kind) in fields.items():
+            if kind.lstrip("*") in FIELDS or kind == "*bytes":
+                element = kind.lstrip("*") in {*ends, "bytes"}
+                inner[name] = (number, "*Element" if element else f"*{kind.lstrip('*')}")
+            elif kind in _LISTED:
+                inner[name] = (number, _LISTED[kind])
         found[message] = inner or nothing
     return found
 
 
-COUNTERS = _handlers("otlp_count", _counting("KeyValue", "AnyValue"))
-"""Message -> what finds the messages in it, without reading what they say."""
+COUNTERS = _handlers(
+    "otlp_count",
+    {
+        **_counting("KeyValue", "AnyValue"),
+        "Resource": {"attributes": (1, "*Element"), "entity_refs": (3, "*EntityRef")},
+        "EntityRef": {"id_keys": (3, "*bytes"), "description_keys": (4, "*bytes")},
+    },
+)
+"""Message -> what finds the messages, numbers and names in it, without reading what they say."""
 
 VALUE_COUNTERS = _handlers(
     "otlp_count_values",

@@ -12,8 +12,12 @@ from collector.web.tls import ServerTlsConfig
 
 _MIB = 1024**2
 
-_ELEMENTS = """The most spans, points, records, attributes, events, links and the like in one request; more are refused.
-In JSON objects and lists are counted, of which an attribute takes two. 64 MiB of usual spans hold about 1,200,000."""
+_ELEMENTS = (
+    "The most spans, points, records, attributes, events, links, counts of buckets and the like in one request; more "
+    "are refused. JSON may hold twice as many objects and lists, of which an attribute takes two, and entries of lists."
+    " 64 MiB of usual spans hold about 1,200,000."
+)
+
 Elements = Annotated[int, Field(ge=1, le=2_000_000, description=_ELEMENTS)]
 
 

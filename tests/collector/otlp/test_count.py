@@ -11,10 +11,10 @@ from tests.collector.otlp.test_decode import CAPTURES_OF
 
 
 def counted(message: Message) -> int:
-    """Return how many messages are in this one; of attributes and bodies, what stands in arrays and lists."""
+    """Return how many messages, numbers and keys are in this one; of attributes and bodies, what stands in lists."""
     count = 0
     for field, value in message.ListFields():
-        if field.name == "entity_refs":
+        if field.is_repeated and not field.message_type:
             count += len(value)
         elif field.message_type:
             inner = {"KeyValue": lambda pair: nested(pair.value), "AnyValue": nested}.get(
@@ -62,12 +62,56 @@ def test_all_that_a_request_holds_is_counted(signal: Signal) -> None:
 def test_empty_messages_are_counted_wherever_they_stand(signal: Signal, path: list[int]) -> None:
     data = bytes([path[-1] << 3 | 2, 0]) * 5000
     for number in reversed(path[:-1]):
-        size = len(data)
-        data = bytes([number << 3 | 2, size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14]) + data
+        data = field_of(number, data)
 
     PROTOCOLS[signal].request.FromString(data)
     assert not fits(signal, data, 4999)
     assert fits(signal, data, 5000 + len(path) - 1)
+
+
+VARINT, FIXED64, BYTES = range(3)
+POINT_OF = {"histogram": [1, 2, 2, 9, 1], "exponential_histogram": [1, 2, 2, 10, 1]}
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(
+    ("path", "kind", "number"),
+    [
+        ([*POINT_OF["histogram"], 6], FIXED64, b"\1" * 8),
+        ([*POINT_OF["histogram"], 7], FIXED64, b"\1" * 8),
+        *(
+            ([*POINT_OF["exponential_histogram"], side, 2], VARINT, number)
+            for side in (8, 9)
+            for number in (b"\0", b"\1", b"\xff" * 9 + b"\1")
+        ),
+    ],
+)
+def test_numbers_are_counted_wherever_they_stand(path: list[int], kind: int, number: bytes, packed: bool) -> None:
+    tag = path[-1] << 3
+    data = field_of(path[-1], number * 5000) if packed else (bytes([tag | kind]) + number) * 5000
+    for outer in reversed(path[:-1]):
+        data = field_of(outer, data)
+
+    PROTOCOLS[Signal.METRICS].request.FromString(data)
+    assert not fits(Signal.METRICS, data, 4999)
+    assert fits(Signal.METRICS, data, 5000 + len(path) - 1)
+
+
+@pytest.mark.parametrize("field", [3, 4])
+def test_keys_of_entities_are_counted(field: int) -> None:
+    data = bytes([field << 3 | BYTES, 0]) * 5000
+    for outer in (3, 1, 1):
+        data = field_of(outer, data)
+
+    PROTOCOLS[Signal.LOGS].request.FromString(data)
+    assert not fits(Signal.LOGS, data, 4999)
+    assert fits(Signal.LOGS, data, 5003)
+
+
+def field_of(number: int, data: bytes) -> bytes:
+    """Return the field of a message with these bytes in it."""
+    size = len(data)
+    return bytes([number << 3 | BYTES, size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14]) + data
 
 
 @pytest.mark.parametrize("field", ["array_value", "kvlist_value"])
@@ -116,5 +160,17 @@ def test_objects_and_lists_of_json_are_counted(element: bytes) -> None:
         check_json(b"[%s]" % b",".join([element] * 201), 100)
 
 
-def test_braces_in_texts_are_none() -> None:
-    check_json(b'{"a": "%s", "b": [1]}' % (b'{[\\"{\\\\' * 1000), 100)
+@pytest.mark.parametrize("entry", [b"1", b'"1"', b"-1.5e3", b"null", b' "1" ', b'{"a":1}', b'{"a":1,"b":[]}'])
+def test_what_stands_in_lists_of_json_is_counted(entry: bytes) -> None:
+    """Of an object with several members, too, only itself."""
+    check_json(b'{"a":"b","c":[%s]}' % b",".join([entry] * 95), 100)
+    with pytest.raises(Permanent, match="more than 100 items"):
+        check_json(b"[%s]" % b",".join([entry] * 201), 100)
+
+
+def test_members_of_objects_are_no_entries() -> None:
+    check_json(b"[%s]" % b",".join([b'{"a":1,"b":2,"c":3,"d":4,"e":5}'] * 90), 100)
+
+
+def test_braces_and_commas_in_texts_are_none() -> None:
+    check_json(b'{"a": "%s", "b": [1]}' % (b'{[\\"{,\\\\' * 1000), 100)
