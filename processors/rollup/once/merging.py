@@ -194,9 +194,8 @@ def _filled(first: Fact, others: Sequence[Fact]) -> Fact:
 
 def _tokens_of(facts: Sequence[Fact]) -> Tokens:
     """Return what the first who knows says of each number; of the input, the first who counts cached tokens into it."""
-    told = [
-        next((count for count in counts if count >= 0), -1) for counts in zip(*(f.tokens for f in facts), strict=True)
-    ]
+    usages = [fact.tokens for fact in facts if not _is_empty(fact)] or [facts[0].tokens]
+    told = [next((count for count in counts if count >= 0), -1) for counts in zip(*usages, strict=True)]
     told[0] = next((known for fact in facts if (known := input_of(fact)) >= 0), told[0])
     whole = next((fact.tokens for fact in facts if max(fact.tokens[_CACHED]) > 0), ())
     if whole and whole[0] - sum(max(count, 0) for count in whole[_CACHED]) == told[0]:
@@ -207,8 +206,13 @@ def _tokens_of(facts: Sequence[Fact]) -> Tokens:
 
 def _precedence(report: Report) -> tuple[int, bool, int, int]:
     fact = report.fact
-    silent = max(fact.tokens[:2]) < 0
+    silent = max(fact.tokens[:2]) < 0 or _is_empty(fact)
     return fact.kind & (VIEW | PART), silent, fact.duration if fact.duration >= 0 else 2**62, fact.key
+
+
+def _is_empty(fact: Fact) -> bool:
+    """Tell whether the usage of *fact* is all 0: who reads and writes nothing does not know what was."""
+    return max(fact.tokens[:2]) == 0
 
 
 def _same_response(one: Report, other: Report) -> bool:

@@ -6,7 +6,7 @@ and end about together and read as many tokens, as far as they say. Where more h
 could tell apart, nothing is compared.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ from processors.rollup.once.facts import (
     mixed,
 )
 from processors.rollup.once.ledger import Ledger
-from processors.rollup.once.merging import FARTHEST, Report, distance_of, input_of
+from processors.rollup.once.merging import FARTHEST, Report, distance_of, input_of, joined
 from processors.rollup.once.pairs import Edge, Pairs, edge
 from processors.rollup.once.tables import Groups, Table
 
@@ -135,7 +135,26 @@ class Overlaps:
         self._slots: Groups[int] = ledger.groups()
         self._pairs = Pairs(ledger.table(), self._edges)
 
-    def replace(self, anchor: int, report: Report | None) -> None:
+    def join(self, rows: set[int], reports: Mapping[int, Report]) -> tuple[dict[int, Report], set[int]]:
+        """Let of *rows* only *reports* (by anchor) stand; return what they and all they touch say in twos, and whose.
+
+        What was written by who answered is paired with nothing.
+        """
+        for row in rows - reports.keys():
+            self._replace(row, None)
+        for anchor, report in reports.items():
+            self._replace(anchor, None if report.fact.kind & VIEW else report)
+        moved = self._pairs.settle()
+        whole = {**reports, **{anchor: self._reports[anchor] for anchor in moved if anchor in self._reports}}
+        calls = {}
+        for anchor, report in whole.items():
+            mate = self._pairs.of(anchor)
+            other = None if mate is None else self._reports.get(mate)
+            call = report if other is None else joined((report, other))
+            calls[call.anchor] = call
+        return calls, moved
+
+    def _replace(self, anchor: int, report: Report | None) -> None:
         """Let *report* stand under *anchor* instead of what did; None is nothing."""
         old = self._reports.get(anchor)
         if old == report:
@@ -150,21 +169,6 @@ class Overlaps:
             for slot in _slots_of(report):
                 self._slots.add(slot, anchor)
             self._pairs.add(anchor)
-
-    def settle(self) -> set[int]:
-        """Pair what changed, and return the anchors whose mate is another now."""
-        return self._pairs.settle()
-
-    def mate_of(self, anchor: int) -> int | None:
-        """Return the anchor of the report that tells of the same call."""
-        return self._pairs.of(anchor)
-
-    def report(self, anchor: int) -> Report:
-        """Return the report that stands under *anchor*."""
-        return self._reports[anchor]
-
-    def __contains__(self, anchor: int) -> bool:
-        return anchor in self._reports
 
     def forget(self, rows: range) -> None:
         """Forget what stands under *rows*; their mates stay paired."""

@@ -1,6 +1,6 @@
 """What each call counts for, worked out again where something new was learned.
 
-    changed rows ──> innermost calls ──> reports ──> clusters (same response) ──> pairs (at the same time)
+    changed rows ──> innermost calls ──> reports ──> clusters (same response) ──> pairs (at the same time), twice
                                                                                       │
     what a row counted for before  <── compared with ──  what the call as a whole counts for
 
@@ -42,7 +42,8 @@ class Resolution:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.streams = Streams(ledger)
-        self.overlaps = Overlaps(ledger)
+        self.overlaps = (Overlaps(ledger), Overlaps(ledger))
+        """Who tells of the same calls by twos, and by twos of those."""
         self.views = Views(ledger)
         self.counted: Table[int, Counted] = ledger.table()
         self.counted_by: Table[int, int] = ledger.table()
@@ -61,17 +62,17 @@ class Resolution:
         reports = self._touched({leaf for row in rows if (leaf := self._leaf_of(row)) is not None})
         rows |= {row for report in reports.values() for row in report.rows}
         anchors = self._cluster(reports)
-        for row in rows - anchors.keys():
-            self.overlaps.replace(row, None)
-        for anchor, report in anchors.items():
-            self.overlaps.replace(anchor, None if report.fact.kind & VIEW else report)
-        moved = self.overlaps.settle()
-        return self._compare(rows, anchors, moved)
+        touched = rows
+        for overlaps in self.overlaps:
+            anchors, moved = overlaps.join(touched, anchors)
+            touched = touched | moved
+        return self._compare(rows, anchors)
 
     def forget(self, rows: range) -> None:
         """Forget *rows*; what they counted for stays."""
         self.streams.forget(rows)
-        self.overlaps.forget(rows)
+        for overlaps in self.overlaps:
+            overlaps.forget(rows)
         self.views.forget(rows)
         forget_rows((self.counted, self.counted_by, self.final, self._clusters), rows)
 
@@ -154,23 +155,11 @@ class Resolution:
             anchors[whole.anchor] = whole
         return anchors
 
-    def _compare(self, rows: set[int], anchors: dict[int, Report], moved: set[int]) -> list[Change]:
+    def _compare(self, rows: set[int], calls: dict[int, Report]) -> list[Change]:
         changes: list[Change] = []
-        done: set[int] = set()
-        told: set[int] = set()
-        whole = dict(anchors)
-        for anchor in moved - whole.keys():
-            if anchor in self.overlaps:
-                whole[anchor] = self.overlaps.report(anchor)
-        for anchor, report in whole.items():
-            if anchor in done:
-                continue
-            mate = self.overlaps.mate_of(anchor)
-            both = [report] if mate is None or mate not in self.overlaps else [report, self.overlaps.report(mate)]
-            done.update(each.anchor for each in both)
-            changes += self._count(joined(both))
-            told.update(both[0].rows, both[-1].rows)
-        for row in rows - told:
+        for call in calls.values():
+            changes += self._count(call)
+        for row in rows.difference(*(call.rows for call in calls.values())):
             changes += self._set(row, None, None)
         return changes
 

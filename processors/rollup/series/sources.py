@@ -74,7 +74,7 @@ class Sources(_Row):
 
     def group_of(self, scope: str) -> str:
         """Return the group of a scope: itself, if it goes by no other name."""
-        if scope in self.nameless:
+        if any(fnmatchcase(scope, one) for one in self.nameless):
             return ""
         return next((one.group for one in self.groups if fnmatchcase(scope, one.scope)), scope)
 

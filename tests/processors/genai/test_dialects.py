@@ -234,6 +234,14 @@ CASES = {
     "arms": (
         "x", {"gen_ai.span.kind": "LLM", "gen_ai.request.model": "qwen"}, {"gen_ai.operation.name": "chat"},
     ),
+    "mirascope": (
+        "mirascope.llm",
+        {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", INPUT: 2000, OUTPUT: 40,
+         "gen_ai.request.model": "anthropic/claude-sonnet-4-5", "mirascope.response.usage":
+             '{"input_tokens":2000,"output_tokens":40,"cache_read_tokens":1200,"cache_write_tokens":500,'
+             '"reasoning_tokens":30,"total_tokens":2040}'},
+        {INPUT: 2000, OUTPUT: 40, READ: 1200, WRITE: 500, REASONING: 30},
+    ),
     "mlflow": (
         "mlflow",
         {"mlflow.spanType": '"CHAT_MODEL"', "mlflow.chat.tokenUsage": '{"input_tokens": 3, "output_tokens": 4}',

@@ -45,7 +45,8 @@ def calls_in(facts: Mapping[int, Fact], links: Mapping[int, int]) -> Counter[Rec
         report = report_of(fact, [facts[key] for key in chain[1:]], mine)
         told = frozenset(id for id in report.responses if counts[id] <= MOST_SHARING)
         reports.append(report._replace(responses=told))
-    return Counter(record_of(joined(call)) for call in _overlapping(_responses(reports)))
+    calls = [joined(pair) for pair in _overlapping(_responses(reports))]
+    return Counter(record_of(joined(call)) for call in _overlapping(calls))
 
 
 def _above(key: int, facts: Mapping[int, Fact], links: Mapping[int, int]) -> int | None:

@@ -150,6 +150,14 @@ def test_an_input_of_nothing_is_unknown():
     assert record_of(silent).tokens == usage(0, 5)
 
 
+def test_who_reads_and_writes_nothing_does_not_know_what_was():
+    empty, known = alone(1, tokens=usage(0, 0, 0, 0), duration=MS), alone(2, tokens=usage(2000, 40, 1500))
+
+    assert joined([empty, known]).anchor == 2
+    assert joined([empty, known]).fact.tokens == usage(2000, 40, 1500)
+    assert joined([empty, alone(3, tokens=usage(0, 0), duration=MS)]).fact.tokens == usage(0, 0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("inner", "whole"),
     [

@@ -4,7 +4,7 @@ import json
 import random
 from collections import Counter
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +238,21 @@ def test_made_spans_in_any_order(spans, seed):
 
     assert expected == told_by([every], chance).calls
     assert expected == told_by(pieces, chance).calls
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_three_libraries_tell_of_one_call_without_trace_or_id_in_common(order):
+    plain = {name: values[0] for name, values in SPAN.items()} | {"parent": 0, "failed": True}
+    spans = [
+        {**plain, "span": number, "trace": number, "scope": scope, "start": 2 * number, "length": 90 - 4 * number}
+        for number, scope in enumerate(SCOPES, 1)
+    ]
+    told = Told()
+    for number in order:
+        told.take(facts_in(batch_of(request_of([spans[number]]))))
+
+    assert list(told.calls.values()) == [1]
+    assert told.calls == whole([batch_of(request_of(spans))])
 
 
 @pytest.mark.parametrize("seed", range(4))

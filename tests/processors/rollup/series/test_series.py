@@ -25,6 +25,7 @@ from tests.processors.rollup.series.told import (
 )
 
 TOKENS = "gen_ai.client.token.usage"
+CREW = {"name": "opentelemetry.instrumentation.crewai.instrumentation"}
 
 
 def test_a_histogram_tells_calls_errors_durations_and_tokens():
@@ -426,6 +427,14 @@ def test_spans_of_another_name_of_the_library():
     subject.take(spans(call(scope={"name": "openlit.instrumentation.openai"})))
     subject.take(points(histogram(5, 5, scope={"name": "openlit.otel.metrics"})))
     subject.take(points(histogram(7, 7, scope={"name": ""})))
+
+    assert subject.total("calls") == 1
+
+
+def test_spans_of_whom_a_framework_asks_tell_of_the_calls_it_measures():
+    subject = Subject()
+    subject.take(points(histogram(2, 0, TOKENS, gen_ai__token__type="input", scope=CREW)))
+    subject.take(spans(call()))
 
     assert subject.total("calls") == 1
 
