@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from time import gmtime, strftime
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,9 @@ from collector.attributes import Attributes, attributes_of, first_rows
 from collector.batch import Batch, Signal
 from collector.bounds import MOST_NANODOLLARS, MOST_TOKENS
 from collector.component import ComponentConfig, Host, Processor
-from collector.errors import ConfigError, Problem
+from collector.config.files import looked_into
 from collector.prices import PriceBook, Quantities, Rates, nanodollars, read_own
 from collector.prices.book import Price
-from collector.prices.own import PricesError
 from collector.prices.tiers import ANSWERED_TIER, ASKED_TIER, tier_of
 from collector.rewrite import Addition, with_rewritten
 from collector.units import ReadablePath
@@ -45,7 +44,7 @@ Numbers = npt.NDArray[np.int64]
 class CostConfig(ComponentConfig):
     """Says which prices count."""
 
-    prices: tuple[ReadablePath, ...] = ()
+    prices: tuple[Annotated[ReadablePath, looked_into(read_own)], ...] = ()
     """Files with prices of your own, laid over the shipped ones; see docs/cost.md for their form."""
     reported: Literal["ignore", "fallback", "prefer"] = "ignore"
     """A cost that the application itself reported: not used, used where no price is known, or used before any price."""
@@ -66,11 +65,7 @@ class CostProcessor(Processor):
 
     def start(self) -> None:
         """Read the files of prices."""
-        try:
-            own = [entry for path in self.config.prices for entry in read_own(self.host.base / path)]
-        except PricesError as error:
-            raise ConfigError([Problem(self.host.id, "prices", str(error))]) from error
-        self._book = PriceBook(own)
+        self._book = PriceBook([entry for path in self.config.prices for entry in read_own(self.host.base / path)])
 
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return the batch with the cost on its calls."""

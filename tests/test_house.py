@@ -152,3 +152,11 @@ def test_changes_are_told_in_fragments():
     ]
 
     assert wrong == []
+
+
+def test_the_engine_has_a_map():
+    text = (ROOT / "docs/architecture.md").read_text()
+    words = set(text[text.index("\ncollector/ ") : text.index("\nprocessors/ ")].replace("/", " ").split())
+    parts = {path.stem for path in (ROOT / "collector").glob("[!_]*") if path.is_dir() or path.suffix == ".py"}
+
+    assert parts - words == set(), "say on the map at the end of docs/architecture.md what it is for"

@@ -34,6 +34,10 @@ _WANTED: Mapping[str, str] = MappingProxyType(
         "model_type": "a map of keys",
         "model_attributes_type": "a map of keys",
         "none_required": "empty",
+        "date_type": "a day like 2026-07-01",
+        "date_parsing": "a day like 2026-07-01",
+        "date_from_datetime_parsing": "a day like 2026-07-01",
+        "date_from_datetime_inexact": "a day like 2026-07-01",
         "path_not_file": "an existing file",
         "path_not_directory": "an existing folder",
     }

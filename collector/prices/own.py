@@ -18,17 +18,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from collector.config.files import read_as
 
 NAMES = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
 _PICO_PER_UNIT = 1_000_000  # USD per million tokens -> 10^-12 USD a token
 
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000)]
-
-
-class PricesError(Exception):
-    """Says what is wrong with a file of prices, and where."""
 
 
 class _Entry(BaseModel):
@@ -77,16 +74,8 @@ class OwnPrices:
 
 
 def read_own(path: Path) -> list[OwnPrices]:
-    """Return the entries of a file; raise `PricesError` with everything that is wrong with it."""
-    try:
-        file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise PricesError(f"{path}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise PricesError(f"{path}: is no YAML: {error}") from error
-    except ValidationError as error:
-        raise PricesError("\n".join(_explained(path, error))) from error
-    return [_own(number, entry) for number, entry in enumerate(file.prices)]
+    """Return the entries of a file; raise `collector.errors.ConfigError` with every mistake in it."""
+    return [_own(number, entry) for number, entry in enumerate(read_as(_File, path).prices)]
 
 
 def _own(number: int, entry: _Entry) -> OwnPrices:
@@ -94,11 +83,3 @@ def _own(number: int, entry: _Entry) -> OwnPrices:
     rates = {name: int((value * _PICO_PER_UNIT).to_integral_value()) for name, value in given.items()}
     since = entry.since.isoformat() if entry.since else ""
     return OwnPrices(entry.model.lower(), entry.provider.lower(), entry.tier.lower(), since, number, rates)
-
-
-def _explained(path: Path, error: ValidationError) -> list[str]:
-    return [
-        f"{path}: {'.'.join(str(step) for step in one['loc']) or 'the file'}: {one['msg']};"
-        " write entries like {model: gpt-4o*, input: 2.5, output: 10}, in USD per million tokens"
-        for one in error.errors()
-    ]

@@ -11,7 +11,6 @@ import click
 from collector.command import configured, made, moment
 from collector.config import Configuration
 from collector.prices import PriceBook, read_own
-from collector.prices.own import PricesError
 from exporters.clickhouse import ClickhouseExporter
 from exporters.clickhouse.client import Connection, UnusableError
 from exporters.clickhouse.report import report_card
@@ -42,10 +41,7 @@ def reprice(
 
     Costs that applications reported are replaced too. A model without a price keeps the cost it has.
     """
-    try:
-        book = PriceBook([entry for path in files for entry in read_own(path)])
-    except PricesError as error:
-        raise click.ClickException(str(error)) from error
+    book = PriceBook([entry for path in files for entry in read_own(path)])
     first, last = _period(start, end)
     for name, connection in _connections(configuration):
         changes = priced_anew(connection, book, first, last, dry_run=dry_run)

@@ -11,10 +11,11 @@ no input tokens yet, and whole numbers of zero or more are added beside what was
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from collector.batch import Batch, Signal
 from collector.component import ComponentConfig, Host, Processor
+from collector.config.files import looked_into
 from collector.units import ReadablePath
 from processors.genai.grammar import Dialect
 from processors.genai.legacy import write_legacy
@@ -36,7 +37,7 @@ class GenaiConfig(ComponentConfig):
     """Drop the older attributes that were translated; otherwise they stay beside the new ones."""
     messages: bool = True
     """Also write prompts and completions as `gen_ai.input.messages` and `gen_ai.output.messages`."""
-    mapping_files: tuple[ReadablePath, ...] = ()
+    mapping_files: tuple[Annotated[ReadablePath, looked_into(read_own)], ...] = ()
     """Files with tables of your own, in the grammar of ``mappings``; the first one wins."""
     mappings: Dialect = Dialect()
     """A table of your own, laid over ``mapping_files`` and what comes with the package; see docs/dialects.md."""

@@ -6,11 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from collector.config.source import read_file
-from collector.config.text import parse
-from collector.config.tree import Entry, Map, Place, Report
-from collector.config.validate import validate
-from collector.errors import ConfigError
+from collector.config.files import read_as
 from processors.genai.grammar import Dialect
 from processors.genai.table import Dialects
 
@@ -38,15 +34,4 @@ def _parts() -> Sequence[Dialect]:
 
 def read_own(path: Path) -> Dialect:
     """Return the table in a file of the user's; raise `ConfigError` with every mistake in it."""
-    report, name = Report(), str(path)
-    report.opened(name)
-    text = read_file(name, Place(name), "", report)
-    node = None if text is None else parse(text, name, report)
-    table = None
-    if isinstance(node, Map):
-        table = validate(Dialect, Entry(node.place, node), "", report)
-    elif node is not None:
-        report.problem(node.place, "", "must be a map of keys", f"known: {', '.join(Dialect.model_fields)}")
-    if table is None or report.problems:
-        raise ConfigError(report.problems)
-    return table
+    return read_as(Dialect, path)

@@ -75,6 +75,7 @@ def test_mistakes_are_told_one_in_a_line_and_nothing_starts(good, ran):
 def test_files_that_cannot_be_read_are_told_before_anything_starts(ran, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here.pem").write_text("x")
+    (tmp_path / "own.yaml").write_text("general: [team]")
     (tmp_path / "config.yaml").write_text(
         """receivers:
   otlp: {protocols: {http: {tls: {cert_file: here.pem, key_file: key.pem}}}}
@@ -82,7 +83,7 @@ processors:
   cost:
     prices:
       - prices.yaml
-  genai: {mapping_files: [here.pem, .]}
+  genai: {mapping_files: [own.yaml, .]}
 exporters:
   otlp: {endpoint: "localhost:1", tls: {ca_file: ca.pem}}
 service: {pipelines: {traces: {receivers: [otlp], exporters: [otlp]}}}
@@ -101,6 +102,31 @@ service: {pipelines: {traces: {receivers: [otlp], exporters: [otlp]}}}
         ]
     assert ran == []
     assert run("--config", "config.yaml", "print-config").exit_code == 0
+
+
+def test_mistakes_in_files_that_are_named_are_told_before_anything_starts(ran, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prices.yaml").write_text("prices:\n  - {modl: a, input: 1}\n")
+    (tmp_path / "own.yaml").write_text("- x")
+    (tmp_path / "config.yaml").write_text(
+        """receivers: {otlp: {protocols: {http: }}}
+processors:
+  cost: {prices: [prices.yaml]}
+  genai: {mapping_files: [own.yaml]}
+exporters: {debug: }
+service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}
+"""
+    )
+    for arguments in (["validate"], []):
+        result = run("--config", "config.yaml", *arguments)
+
+        assert result.exit_code == 2
+        prices, own = result.stderr.splitlines()
+        where = "config.yaml:3:19: processors::cost::prices::0: prices.yaml:2:"
+        assert prices.startswith(f"{where}5: prices::0::model: is required; ")
+        assert 'prices.yaml:2:6: prices::0::modl: unknown key; did you mean "model"?' in prices
+        assert own.startswith("config.yaml:4:27: processors::genai::mapping_files::0: own.yaml:1:1: must be a map")
+    assert ran == []
 
 
 def test_a_good_configuration_is_run(good, ran):

@@ -1,5 +1,6 @@
 """Prices: the shipped list, the user's own over it, and the one formula."""
 
+import re
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +11,9 @@ from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.errors import ConfigError
 from collector.prices import PriceBook, Quantities, Rates, nanodollars, read_own
 from collector.prices.book import shipped
-from collector.prices.own import PricesError
 from tests import prices
 
 DAY = "2026-11-20"
@@ -228,21 +229,22 @@ def test_own_prices_hold_for_every_name_of_a_model(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("prices: [{model: a, inptu: 1}]", "prices.0.inptu"),
-        ("prices: [{input: 1}]", "prices.0.model"),
-        ("prices: [{model: a, input: -1}]", "prices.0.input"),
-        ("prices: [{model: a, from: soon}]", "prices.0.from"),
-        ("[1, 2]", "the file"),
-        ("prices: [", "is no YAML"),
+        ("prices: [{model: a, inptu: 1}]", '1:21: prices::0::inptu: unknown key; did you mean "input"?'),
+        ("prices: [{input: 1}]", "1:10: prices::0::model: is required; add this key with a value"),
+        ("prices: [{model: a, input: -1}]", "1:28: prices::0::input: must be greater than or equal to 0, not -1"),
+        ("prices: [{model: a, from: soon}]", '1:27: prices::0::from: must be a day like 2026-07-01, not "soon"'),
+        ("[1, 2]", "1:1: must be a map of keys; known: prices"),
+        ("", "1:1: must be a map of keys; known: prices"),
+        ("prices: [", "1:10: not valid YAML"),
     ],
 )
 def test_mistakes_in_own_prices_are_told_with_their_place(tmp_path, text, told):
-    with pytest.raises(PricesError, match=told):
+    with pytest.raises(ConfigError, match=re.escape(f"prices.yaml:{told}")):
         own(tmp_path, text)
 
 
 def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(PricesError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="no such file"):
         read_own(tmp_path / "none.yaml")
 
 

@@ -196,14 +196,16 @@ service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [clickhouse]}}}}
     assert lines[-1][:2] == ["all", "125"]
 
 
-@pytest.mark.parametrize(("file", "told"), [("none.yaml", "cannot be read"), ("bad.yaml", "prices.0.inptu")])
+@pytest.mark.parametrize(
+    ("file", "told"), [("none.yaml", "no such file"), ("bad.yaml", "prices::0::inptu: unknown key")]
+)
 def test_the_command_tells_what_is_wrong_with_prices(tmp_path: Path, file: str, told: str) -> None:
     own(tmp_path, "prices: [{model: a, inptu: 4}]").rename(tmp_path / "bad.yaml")
     config = Path(__file__).parents[3] / "config.yaml"
     command = ["reprice", "--config", str(config), "--from", "2023-11-14", "--prices", str(tmp_path / file)]
     answer = CliRunner().invoke(main, command)
 
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert told in answer.output
 
 
