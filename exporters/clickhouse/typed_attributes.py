@@ -153,16 +153,18 @@ def _derived_texts(members: dict[str, pa.Array], flat: bool) -> Iterable[tuple[I
 
 
 def _numbers(attributes: Attributes, members: dict[str, pa.Array], flat: bool) -> _Found:
-    values = members["int_value"].fill_null(0).to_numpy().astype(np.float64)
-    present = _present(members["int_value"])
-    doubles = members["double_value"]
-    if doubles.null_count < len(doubles):
-        plain = doubles.fill_null(np.nan).to_numpy()
-        kept = np.isfinite(plain) if flat else _present(doubles)
-        values = np.where(kept, plain, values)
-        present = present | kept
-    positions = np.flatnonzero(present)
-    return _Found(positions, attributes.codes[positions], pa.array(values[positions]))
+    ints, doubles = members["int_value"], members["double_value"]
+    whole, broken = are_valid(ints), are_valid(doubles)
+    if flat and broken.any():
+        broken = broken & np.isfinite(_held(doubles, np.float64))
+    positions = np.flatnonzero(whole | broken)
+    values = np.where(whole[positions], _held(ints, np.int64)[positions], _held(doubles, np.float64)[positions])
+    return _Found(positions, attributes.codes[positions], pa.array(values))
+
+
+def _held(numbers: pa.Array, dtype: type[np.number[Any]]) -> npt.NDArray[Any]:
+    """Return numbers without a look at which are null: there may be anything for those."""
+    return np.frombuffer(numbers.buffers()[1], dtype)[numbers.offset :][: len(numbers)]
 
 
 def _booleans(attributes: Attributes, members: dict[str, pa.Array]) -> _Found:
