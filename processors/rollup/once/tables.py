@@ -67,7 +67,14 @@ class Groups(Iterable[K]):
 
     def near(self, keys: Iterable[K], most: int) -> set[int]:
         """Return the rows of the groups *keys*, but of none that holds more than *most*."""
-        return {row for key in keys if self.size(key) <= most for row in self.of(key)}
+        found: set[int] = set()
+        for key in keys:
+            group = self._groups.get(key)  # most keys have none: this is asked for more often than all else
+            if isinstance(group, int):
+                found.add(group)
+            elif group is not None and len(group) <= most:
+                found.update(group)
+        return found
 
     def forget(self, keys: Iterable[K], gone: Container[int]) -> None:
         """Forget the rows that are *gone* in the groups *keys*, for good."""
