@@ -205,7 +205,8 @@ class ClickhouseExporter(Exporter):
             connection = self._ready()
             inserts = self._inserts[batch.signal](batch, self.host.clock())
             inserts = inserts if self._fit is None else self._fit.cut(inserts)
-            refusals = deliver(connection, batch.id, self._side_tables.due(connection, inserts))
+            due = self._side_tables.due(connection, inserts)
+            refusals = deliver(connection, batch.id, due, self.options.lifetime_of(batch.signal))
         except Retryable:
             # Whatever was wrong may have been the tables; looking costs little beside a failed delivery.
             self._forget()

@@ -1,6 +1,7 @@
 """Storing the rows of one batch, each once, except those that ClickHouse can never take.
 
-    insert ──> groups of days ──> stored, or halved until only the refused rows are left
+    insert ──> rows that would die at once are refused
+           ──> groups of days ──> stored, or halved until only the refused rows are left
 
 Every part has a token made from the batch's id and the place of its rows, so that a replay repeats the same tokens.
 Which rows of a side table a batch brings may change from one try to the next; their token is made from their content
@@ -24,6 +25,9 @@ MOST_DAYS = 100
 """Partitions that one insert may touch (ClickHouse's max_partitions_per_insert_block); ours are days or longer."""
 
 _DAY = 86_400
+_LAST_DAY = 49_709
+"""The last day since 1970 that ends half an hour before ClickHouse's clock does. SigNoz keeps some rows so much longer.
+A row that should live longer is gone at once, as that clock (DateTime) starts anew in 1970."""
 _FEW_SECONDS = 65_536  # ClickHouse's toDate() takes a number below it for days
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _TIME_COLUMNS: Mapping[str, str] = {
@@ -46,9 +50,22 @@ class Refusals:
     side_rows: int = 0
     """How many rows of side tables were left out."""
 
+    def add(self, insert: Insert, rows: Iterable[int], reason: str) -> None:
+        """Take note of some rows of an insert."""
+        self.reason = self.reason or reason
+        if insert.sources is None:
+            self.side_rows += sum(1 for _ in rows)
+        else:
+            self.rows.update(int(insert.sources[row]) for row in rows)
 
-def deliver(connection: Connection, batch_id: str, inserts: Iterable[Insert | Unstorable]) -> Refusals:
-    """Store every row that can be stored and return the others; raise Retryable when ClickHouse cannot be used now."""
+
+def deliver(
+    connection: Connection, batch_id: str, inserts: Iterable[Insert | Unstorable], lifetime: int = 0
+) -> Refusals:
+    """Store every row that can be stored for *lifetime* days and return the others.
+
+    Raises Retryable when ClickHouse cannot be used now.
+    """
     refusals = Refusals()
     for insert in inserts:
         if isinstance(insert, Unstorable):
@@ -58,16 +75,21 @@ def deliver(connection: Connection, batch_id: str, inserts: Iterable[Insert | Un
         name = f"{batch_id}:{insert.table}"
         if insert.sources is None:
             name = f"{name}:{insert.content or _content(insert.rows)}"
-        for part, index in _groups(insert.rows):
+        days = _days(insert.rows)
+        if days is not None and (late := np.flatnonzero(days > _LAST_DAY - lifetime)).size:
+            refusals.add(insert, late, _too_late(lifetime))
+        for part, index in _groups(days, insert.rows.num_rows, _LAST_DAY - lifetime):
             rows = insert.rows if index is None else insert.rows.take(pa.array(index))
             for number, reason in _refused(connection, insert.table, rows, f"{name}{part}"):
-                refusals.reason = refusals.reason or reason
-                row = number if index is None else int(index[number])
-                if insert.sources is None:
-                    refusals.side_rows += 1
-                else:
-                    refusals.rows.add(int(insert.sources[row]))
+                refusals.add(insert, [number if index is None else int(index[number])], reason)
     return refusals
+
+
+def _too_late(lifetime: int) -> str:
+    return (
+        f"a time {lifetime} days before the end of ClickHouse's clock (February 2106) or later: ClickHouse would delete"
+        " the row at once; put the clock of the sender right"
+    )
 
 
 def permanent(refusals: Refusals) -> Permanent:
@@ -82,18 +104,25 @@ def _content(rows: pa.RecordBatch) -> str:
     return content_id(sink.getvalue())
 
 
-def _groups(rows: pa.RecordBatch) -> Iterator[tuple[str, npt.NDArray[np.int64] | None]]:
-    """Yield parts of at most `MOST_DAYS` days as (name of the part, row numbers); None stands for all rows."""
-    if rows.num_rows == 0:
+def _groups(
+    days: npt.NDArray[np.int64] | None, count: int, last: int
+) -> Iterator[tuple[str, npt.NDArray[np.int64] | None]]:
+    """Yield parts of at most `MOST_DAYS` days up to *last* as (name of the part, row numbers); None stands for all."""
+    if count == 0:
         return
-    days = _days(rows)
-    distinct = None if days is None or np.ptp(days) < MOST_DAYS else np.unique(days)
-    if days is None or distinct is None or len(distinct) <= MOST_DAYS:
+    if days is None or (np.ptp(days) < MOST_DAYS and days.max() <= last):
         yield "", None
         return
-    for first in range(0, len(distinct), MOST_DAYS):
-        group = distinct[first : first + MOST_DAYS]
-        yield f":{group[0]}", np.flatnonzero((days >= group[0]) & (days <= group[-1]))
+    kept = days <= last
+    distinct = np.unique(days[kept])
+    if len(distinct) > MOST_DAYS:
+        for first in range(0, len(distinct), MOST_DAYS):
+            group = distinct[first : first + MOST_DAYS]
+            yield f":{group[0]}", np.flatnonzero((days >= group[0]) & (days <= group[-1]))
+    elif kept.all():
+        yield "", None
+    elif kept.any():
+        yield "", np.flatnonzero(kept)
 
 
 def _days(rows: pa.RecordBatch) -> npt.NDArray[np.int64] | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from collector.batch import Signal
 from collector.errors import Retryable
 from exporters.clickhouse.catalog import Catalog, read_catalog, reads, servers_of
 from exporters.clickhouse.client import Connection
@@ -19,6 +20,7 @@ CURE = "ClickHouse cannot change that: set `cluster` back, or move the rows into
 """What to do about a conflict."""
 
 _DAY = 86_400
+_YEAR = 366
 _ALIAS_SETTING = "allow_experimental_alias_table_engine"
 _NEWER_SETTINGS = ("allow_dimensions_outside_sorting_key",)
 """Settings of tables that older servers neither know nor need."""
@@ -43,6 +45,12 @@ class Tables:
             "rollup_retention": str(self.rollup_retention * _DAY),
             "retention_days": str(self.retention),
         }
+
+    def lifetime_of(self, signal: Signal) -> int:
+        """Return the days that the longest-lived rows of a signal are kept."""
+        if signal is Signal.METRICS:
+            return max(self.metrics_retention, _YEAR)
+        return self.rollup_retention if signal is Signal.ROLLUPS else self.retention
 
 
 @dataclass(frozen=True, slots=True)

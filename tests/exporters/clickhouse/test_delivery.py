@@ -104,3 +104,16 @@ def test_other_rows_of_a_side_table_travel_under_another_name() -> None:
 
     assert first.taken == last.taken
     assert not first.taken.keys() & other.taken.keys()
+
+
+@given(st.lists(st.sampled_from([0, 1, 20_000, 49_678, 49_679, 49_680, 80_000]), max_size=30), st.booleans())
+def test_rows_that_would_outlive_the_clock_are_refused_alone(days: list[int], many: bool) -> None:
+    days += range(200) if many else []
+    recorder = Recorder()
+    refusals = deliver(recorder, "id", [insert_of(days)], lifetime=30)
+    late = {number for number, day in enumerate(days) if day > 49_679}
+
+    assert refusals.rows == {10 * number for number in late}
+    assert ("the end of ClickHouse's clock" in refusals.reason) == bool(late)
+    assert {number for taken in recorder.taken.values() for number in taken} == set(range(len(days))) - late
+    assert all(recorder.taken.values())

@@ -167,12 +167,16 @@ def test_points_without_a_place_are_refused_and_the_others_stored(store: Store, 
     assert exporter.host.metrics.value("clickhouse_exporter_dropped_points", exporter="clickhouse") == 2
 
 
-def test_times_of_every_kind_are_stored(store: Store, make_exporter: MakeExporter) -> None:
+def test_times_of_every_kind_are_stored_but_what_the_clock_cannot_count(
+    store: Store, make_exporter: MakeExporter
+) -> None:
     times = [n * 10**9 for n in range(102)] + [n * 86_400 * 10**9 for n in range(5)] + [TIME, 2**64 - 1]
     batch = batch_of(metric("gauge", *(point({"n": n}, as_int=1, time_unix_nano=time) for n, time in enumerate(times))))
     exporter = make_exporter(store.dsn, metrics_retention=25_000)
     for _ in range(2):
-        exporter.export(batch)
+        with pytest.raises(Permanent, match="the end of ClickHouse's clock") as caught:
+            exporter.export(batch)
+        assert caught.value.rows == (108,)
 
     for table in ("samples_v4", "time_series_v4"):
         assert store.value(f"SELECT count() FROM {DATABASE}.{table} WHERE unix_milli < {5 * 86_400_000}") == 107
