@@ -1,4 +1,4 @@
-"""Naming what failed, for calls that failed without saying so in today's words."""
+"""Naming what failed, for calls that failed without saying so in today's words; telling what was no failure."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 from collector.attributes import Attributes, Positions
 from collector.rewrite import Rows
 from processors.genai.plan import ERROR_TYPE, HTTP_STATUS, OPERATION, OWN_ERROR, Planner
-from processors.genai.translation import Mask, Translation
+from processors.genai.translation import ERROR, Mask, Translation
 
 
 def name_failures(translation: Translation, planner: Planner) -> None:
@@ -38,6 +38,22 @@ def name_failures(translation: Translation, planner: Planner) -> None:
     texts = pa.array(list(named.values()), pa.string())
     why = "the exception, the HTTP status or the text of the failure"
     translation.add_each(ERROR_TYPE, "string_value", which, texts, why)
+
+
+def excuse_leaving(translation: Translation, planner: Planner) -> None:
+    """Mark the calls that are said to have failed where only their reader left."""
+    failed = np.asarray(translation.batch.column("status_code")) == ERROR
+    rows = np.flatnonzero(failed & ~translation.missing(OPERATION) & translation.missing(OWN_ERROR))
+    if not len(rows):
+        return
+    types = translation.attributes.strings(translation.positions(ERROR_TYPE)[rows]).to_pylist()
+    messages = translation.batch.column("status_message").take(pa.array(rows)).to_pylist()
+    left = [
+        any(pattern.search(text or "") for pattern in planner.table.abandoned for text in said)
+        for said in zip(types, messages, strict=True)
+    ]
+    why = "a reader that left before the end of the stream"
+    translation.add_one(OWN_ERROR, "bool_value", rows[np.array(left)], True, why)
 
 
 def _of_watchers(translation: Translation, folders: Sequence[Sequence[str]]) -> Mask:

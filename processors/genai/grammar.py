@@ -283,6 +283,8 @@ class Dialect(_Row):
     """Types for errors that only a text tells."""
     watchers: tuple[WatcherRule, ...] = ()
     """Instrumentations whose own failures look like those of the calls they watch."""
+    abandoned: tuple[re.Pattern[str], ...] = ()
+    """What a span says that failed since its reader left before the end of a stream: the call did not fail."""
     models: tuple[ModelRule, ...] = ()
     """What is taken off the names of models, in this order, before what `collector.models` takes off."""
 

@@ -104,6 +104,7 @@ class Dialects:
         self.provider_of = Words(_joined(part.scopes for part in parts), frozenset(), closed=True)
         self.failure_of = Failures([rule for part in parts for rule in part.failures])
         self.watchers = [rule for part in parts for rule in part.watchers]
+        self.abandoned = [pattern for part in parts for pattern in part.abandoned]
         self.models = [rule for part in parts for rule in part.models]
         self._accounts = _by_key(origins_of([place for part in parts for place in part.accounts]))
         self._steps = {name: tuple(self._laid_out(name, target)) for name, target in self.attributes.items()}

@@ -21,7 +21,7 @@ from collector.rewrite import Rows
 from collector.values import array_of_texts
 from processors.genai.counts import complete_writes, settle_counts
 from processors.genai.exclusive import complete_input
-from processors.genai.failures import name_failures
+from processors.genai.failures import excuse_leaving, name_failures
 from processors.genai.grammar import Kind, Words
 from processors.genai.numbered import Numbered
 from processors.genai.plan import (
@@ -64,6 +64,7 @@ def translate(
     if batch.signal is Signal.TRACES:
         read_events(translation, planner.table, messages=messages)
         name_failures(translation, planner)
+        excuse_leaving(translation, planner)
         _mark_calls(translation, planner)
         settle_counts(translation, plan.counts)
     if plan.cached and batch.signal is not Signal.METRICS:

@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 
 _REPORTED = "genai_collector.reported."
 _WORDS = frozenset({"string_value", "array_value"})
-_ERROR = 2  # StatusCode
+ERROR = 2  # StatusCode
 
 
 class Translation:
@@ -197,7 +197,7 @@ class Translation:
     @cached_property
     def suspect(self) -> Mask:
         """Which spans may have failed: a superset of `failed` that costs little to tell."""
-        suspect: Mask = np.asarray(self.batch.column("status_code")) == _ERROR
+        suspect: Mask = np.asarray(self.batch.column("status_code")) == ERROR
         suspect |= np.diff(np.asarray(self.batch.column("events").offsets)) > 0
         suspect |= self.positions(ERROR_TYPE) >= 0
         suspect |= self.positions(HTTP_STATUS) >= 0
@@ -208,7 +208,7 @@ class Translation:
         """Which spans failed, as far as they say so in their own words."""
         if self.batch.signal is not Signal.TRACES:
             return np.zeros(self.attributes.count, dtype=bool)
-        failed: Mask = np.asarray(self.batch.column("status_code")) == _ERROR
+        failed: Mask = np.asarray(self.batch.column("status_code")) == ERROR
         failed |= self.attributes.told(self.positions(ERROR_TYPE))
         statuses = self.positions(HTTP_STATUS)
         if statuses.max(initial=-1) >= 0:

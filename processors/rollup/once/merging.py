@@ -15,8 +15,9 @@ from processors.rollup.once.facts import EMBEDDINGS, PART, VIEW, Fact, Texts, To
 _CACHED = slice(2, 4)  # of the tokens: those read from a cache and those written to it
 _OF_INPUT = (0, 2, 3, 4, 6)  # of the tokens: the input, what is part of it, and the cost that follows from them
 _TOUCHING = 10**9  # nanoseconds between reports of one response
-_SLACK = 20 * 10**6  # nanoseconds by which what is inside may stick out
+SLACK = 20 * 10**6  # nanoseconds by which what is inside may stick out
 FARTHEST = 300 * 10**6  # nanoseconds between starts and ends of what is one call, taken together
+_LOADING = 10 * 10**9  # nanoseconds a library may take until it begins its first call
 
 
 class Report(NamedTuple):
@@ -127,7 +128,9 @@ def distance_of(one: Report, other: Report) -> int | None:
     if not one.scopes.isdisjoint(other.scopes):
         return None
     distance = abs(a.start - b.start) + abs(a.end - b.end)
-    if distance > FARTHEST or a.process != b.process or (a.kind ^ b.kind) & EMBEDDINGS or (a.kind | b.kind) & VIEW:
+    if a.process != b.process or (a.kind ^ b.kind) & EMBEDDINGS or (a.kind | b.kind) & VIEW:
+        return None
+    if distance > FARTHEST and (distance > _LOADING or not _end_alike(a, b)):
         return None
     if not _same_model(a, b) or not (_inside(a, b) or _inside(b, a)):
         return None
@@ -150,9 +153,9 @@ def gap_of(request: Fact, part: Fact) -> int | None:
     same_prompt = bool(request.prompt) and request.prompt == part.prompt
     unlike = request.prompt and part.prompt and not same_prompt
     gap = part.start - max(part.told, 0) - request.end
-    if unlike or gap < -_SLACK or part.start < request.start:
+    if unlike or gap < -SLACK or part.start < request.start:
         return None
-    near = 5 * 10**9 if same_prompt else _SLACK
+    near = 5 * 10**9 if same_prompt else SLACK
     return abs(gap) if (part.told >= 0 or same_prompt) and abs(gap) <= near else None
 
 
@@ -235,8 +238,13 @@ def _same_model(a: Fact, b: Fact) -> bool:
     return bool(a.models & b.models) or not (a.models and b.models)
 
 
+def _end_alike(a: Fact, b: Fact) -> bool:
+    """Tell whether two facts say that as much was read and written until the same moment."""
+    return abs(a.end - b.end) <= SLACK and a.tokens[:2] == b.tokens[:2] and min(a.tokens[:2]) > 0
+
+
 def _inside(inner: Fact, outer: Fact) -> bool:
-    return inner.start >= outer.start - _SLACK and inner.end <= outer.end + _SLACK
+    return inner.start >= outer.start - SLACK and inner.end <= outer.end + SLACK
 
 
 def _differ(some: frozenset[int], others: frozenset[int]) -> bool:

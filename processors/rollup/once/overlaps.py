@@ -31,13 +31,14 @@ from processors.rollup.once.facts import (
     mixed,
 )
 from processors.rollup.once.ledger import Ledger
-from processors.rollup.once.merging import FARTHEST, Report, distance_of, input_of, joined
+from processors.rollup.once.merging import FARTHEST, SLACK, Report, distance_of, input_of, joined
 from processors.rollup.once.pairs import Edge, Pairs, edge
 from processors.rollup.once.tables import Groups, Table
 
 _LINES = (PROCESS, CLASS, REQUESTED, ANSWERED, SCOPE, ERROR, FINISHED, OUTPUT, RESPONSE)
 _UNKNOWN, _SUCCEEDED, _FAILED = range(3)
 _SLOT_BITS = 29  # half a second of nanoseconds: about as far as starts and ends of what is one call may lie apart
+_END_BITS = 26  # about as far as the ends alone may lie apart, where all tokens are the same
 
 _MOST_GROUPS = 1024  # that are compared in one process
 _MOST_AROUND = 256  # calls of one model with as many tokens that begin and end within half a second
@@ -212,29 +213,33 @@ def _sought(told: Iterable[int]) -> tuple[int, ...]:
 
 
 def _slots_of(report: Report) -> list[int]:
-    """Return where *report* is found: by its models, by its tokens, and by when it began and ended."""
-    return _slots(report, _places, 0)
+    """Return where *report* is found: by its models, by its tokens, and by when it began and ended, or only ended."""
+    return _slots(report, _places, 0, 0)
 
 
 def _slots_around(report: Report) -> list[int]:
     """Return where *report* finds others."""
-    return _slots(report, _sought, FARTHEST)
+    return _slots(report, _sought, FARTHEST, SLACK)
 
 
-def _slots(report: Report, ways: Callable[[Iterable[int]], tuple[int, ...]], reach: int) -> list[int]:
+def _slots(report: Report, ways: Callable[[Iterable[int]], tuple[int, ...]], reach: int, slack: int) -> list[int]:
     fact = report.fact
     models, tokens = ways(fact.models), ways((known,) if (known := input_of(fact)) >= 0 else ())
-    starts, ends = _numbers(fact.start, reach), _numbers(fact.end, reach)
+    starts, ends = _numbers(fact.start, reach, _SLOT_BITS), _numbers(fact.end, reach, _SLOT_BITS)
     common = (fact.process, fact.kind & EMBEDDINGS)
-    return [
+    slots = [
         hash((common, model, count, start, end))
         for model in models
         for count in tokens
         for start in starts
         for end in ends
     ]
+    if min(fact.tokens[:2]) > 0:
+        ends = _numbers(fact.end, slack, _END_BITS)
+        slots += [hash((common, model, fact.tokens[:2], end)) for model in models for end in ends]
+    return slots
 
 
-def _numbers(moment: int, reach: int) -> range:
+def _numbers(moment: int, reach: int, bits: int) -> range:
     """Return the numbers of the slots of all moments that are no farther than *reach* from this one."""
-    return range(moment - reach >> _SLOT_BITS, (moment + reach >> _SLOT_BITS) + 1)
+    return range(moment - reach >> bits, (moment + reach >> bits) + 1)

@@ -16,6 +16,7 @@ INPUT, OUTPUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 REASONING, REPORTED = "gen_ai.usage.reasoning.output_tokens", "genai_collector.reported.output_tokens"
 READ, WRITE = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_write.input_tokens"
 HOUR, MINUTES = (f"anthropic.usage.cache_creation.ephemeral_{time}_input_tokens" for time in ("1h", "5m"))
+OWN_ERROR = "genai_collector.instrumentation_error"
 ABSENT = object()
 
 
@@ -457,6 +458,22 @@ def exception(path, kind="AttributeError"):
 
 
 @pytest.mark.parametrize(
+    ("error", "message", "excused"),
+    [
+        ("_OTHER", "abandoned stream", True),
+        ("GeneratorExit", "", True),
+        (None, "GeneratorExit: ", True),
+        ("_OTHER", "the server abandoned stream 7", None),
+    ],
+)
+def test_a_reader_that_left_is_no_failure(error, message, excused):
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "error.type": error}
+    span = {"attributes": attributes, "status": {"code": 2, "message": message}}
+
+    assert told(span, "opentelemetry.instrumentation.genai.openai").get(OWN_ERROR) is excused
+
+
+@pytest.mark.parametrize(
     ("path", "expected"),
     [
         ("/site-packages/openlit/instrumentation/openai/utils.py", (True, None)),
@@ -467,7 +484,7 @@ def test_who_watched_the_call_failed_not_the_call(path, expected):
     span = {"name": "chat gpt-4o", "status": {"code": 2}, "events": [exception(path)]}
     found = told(span, "openlit.instrumentation.openai")
 
-    assert (found.get("genai_collector.instrumentation_error"), found.get("error.type")) == expected
+    assert (found.get(OWN_ERROR), found.get("error.type")) == expected
     assert found["gen_ai.request.model"] == "gpt-4o"
 
 

@@ -108,6 +108,23 @@ def test_reports_of_one_moment(more, distance):
     assert distance_of(one, other) == distance == distance_of(other, one)
 
 
+@pytest.mark.parametrize(
+    ("more", "distance"),
+    [
+        ({}, 2000 * MS),
+        ({"duration": 70 * MS}, None),
+        ({"tokens": usage(7, 2)}, None),
+        ({"tokens": usage(7)}, None),
+        ({"start": -9100 * MS, "duration": 10_200 * MS}, None),
+    ],
+)
+def test_a_library_that_loaded_before_its_first_call(more, distance):
+    inner = alone(1, tokens=usage(7, 3))
+    outer = alone(2, **{"start": -1000 * MS, "duration": 2100 * MS, "tokens": usage(7, 3), **more})
+
+    assert distance_of(inner, outer) == distance == distance_of(outer, inner)
+
+
 def test_a_success_is_no_failure():
     assert distance_of(alone(1, error=1), alone(2, finished=True)) is None
     assert distance_of(alone(1, error=1), alone(2)) == 0

@@ -163,6 +163,7 @@ OVERLAPPING = {
     "input": (None, 7, 8),
     "length": (40, 80, 100, 101, 120, 230),
 }
+LOADING = {"input": (7,), "output": (3, 3, 4, None), "start": (0, 400, 800, 1200), "length": (100, 500, 900, 1300)}
 HALVES = {"scope": ("openai",), "length": (0, 40, 80), "prompt": (None, "a", "b"), "told": (None, 0.04, 0.08)}
 ANSWERS = {"response": ("chatcmpl-1", "chatcmpl-2", "run-1"), "kind": (3, 3, 2), "trace": (1, 2)}
 
@@ -170,7 +171,9 @@ ANSWERS = {"response": ("chatcmpl-1", "chatcmpl-2", "run-1"), "kind": (3, 3, 2),
 @st.composite
 def span_sets(draw):
     """Return the spans of a few traces that are likely to tell of the same calls, as words for `resource_spans`."""
-    more, most = draw(st.sampled_from(((RELATED, 1), (NESTED, 1), (OVERLAPPING, 0), (HALVES, 0), (ANSWERS, 0.3))))
+    more, most = draw(
+        st.sampled_from(((RELATED, 1), (NESTED, 1), (OVERLAPPING, 0), (LOADING, 0), (HALVES, 0), (ANSWERS, 0.3)))
+    )
     choices = {name: st.sampled_from(list(values)) for name, values in {**SPAN, **more}.items()}
     sizes = range(1, draw(st.integers(1, 14)) + 1)
     return [
