@@ -119,7 +119,9 @@ class Collector:
     @contextmanager
     def exporting(self) -> Iterator[Any]:
         """Yield a function that sends the bytes of one ExportTraceServiceRequest and raises `grpc.RpcError`."""
-        with grpc.insecure_channel(f"localhost:{self.grpc_port}") as channel:
+        # By default a channel waits for longer and longer between its tries to connect: minutes at last.
+        soon = [(f"grpc.{which}_reconnect_backoff_ms", 100) for which in ("initial", "min", "max")]
+        with grpc.insecure_channel(f"localhost:{self.grpc_port}", soon) as channel:
             call = channel.unary_unary(EXPORT)
             yield lambda data: call(data, timeout=10)
 

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Event, Thread
 
 import grpc
@@ -11,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.requests import Call, request
 from tests.running import Collector
+from tests.waiting import until
 
 SPANS = "SELECT span_id, count() AS n FROM signoz_traces.distributed_signoz_index_v3 GROUP BY span_id"
 SUMMARIES = "SELECT sum(num_spans) AS n FROM signoz_traces.distributed_trace_summary"
@@ -74,6 +76,16 @@ def check(collector: Collector, clients: list[Client]) -> None:
     assert rollup == totals([sent[span] for span in stored])
 
 
+def end(collector: Collector, clients: list[Client], stop: Event) -> None:
+    """Stop the clients, and the collector, once each of them has heard OK from it as it is now."""
+    heard = [len(client.acknowledged) for client in clients]
+    until(lambda: all(len(client.acknowledged) > count for client, count in zip(clients, heard, strict=True)))
+    stop.set()
+    for client in clients:
+        client.join()
+    assert collector.stop() == 0, collector.text
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_moments_under_load(tmp_path, seed):
     chance = random.Random(seed)
@@ -87,13 +99,22 @@ def test_killed_at_random_moments_under_load(tmp_path, seed):
         time.sleep(chance.uniform(0.05, 1.5))
         collector.kill()
         collector.start()
-    time.sleep(0.5)
-    stop.set()
-    for client in clients:
-        client.join()
+    end(collector, clients, stop)
 
-    assert collector.stop() == 0, collector.text
     check(collector, clients)
+
+
+def killed_at(point: str, kind: type[Client], folder: Path) -> tuple[Collector, Client]:
+    """Let a collector die at *point* under a client's requests, start it again, and end both when all is well."""
+    collector = Collector(folder, module="tests.dying")
+    stop = Event()
+    client = kind(collector, 7, stop)
+    collector.start(DIE_AT=point)
+    client.start()
+    assert collector.wait() == -9, collector.text
+    collector.start()
+    end(collector, [client], stop)
+    return collector, client
 
 
 @pytest.mark.parametrize(
@@ -111,18 +132,8 @@ def test_killed_at_random_moments_under_load(tmp_path, seed):
     ],
 )
 def test_killed_at_a_named_point(tmp_path, point):
-    collector = Collector(tmp_path, module="tests.dying")
-    stop = Event()
-    client = Client(collector, 7, stop)
-    collector.start(DIE_AT=point)
-    client.start()
-    assert collector.wait() == -9, collector.text
-    collector.start()
-    time.sleep(0.3)
-    stop.set()
-    client.join()
+    collector, client = killed_at(point, Client, tmp_path)
 
-    assert collector.stop() == 0, collector.text
     check(collector, [client])
 
 
@@ -131,18 +142,8 @@ def test_killed_at_a_named_point(tmp_path, point):
     ["Journal.add:before:3", "Journal.add:after:3", "ClickhouseExporter.export:after:1", "Journal.finish:after:1"],
 )
 def test_a_call_told_by_three_spans_counts_once_whenever_the_process_dies(tmp_path, point):
-    collector = Collector(tmp_path, module="tests.dying")
-    stop = Event()
-    client = Retold(collector, 11, stop)
-    collector.start(DIE_AT=point)
-    client.start()
-    assert collector.wait() == -9, collector.text
-    collector.start()
-    time.sleep(0.3)
-    stop.set()
-    client.join()
+    collector, client = killed_at(point, Retold, tmp_path)
 
-    assert collector.stop() == 0, collector.text
     [rollup] = collector.query(ROLLUPS)[0]
     assert rollup == totals(client.acknowledged)
 

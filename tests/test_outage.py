@@ -12,6 +12,7 @@ from tests.clickhouse_http import ClickhouseServer, Fault
 from tests.requests import Call, request
 from tests.running import CONFIG, Collector
 from tests.test_crash import ROLLUPS, SPANS, SUMMARIES, totals
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_down_at_the_start_and_killed_while_waiting(tmp_path, server):
     calls += send(collector, chance, 3)
     server.start()
     calls += send(collector, chance, 3)
-    wait_until_delivered(collector)
+    until(lambda: not collector.waiting())
 
     assert collector.stop() == 0, collector.text
     check(collector, server, calls)
@@ -96,7 +97,7 @@ def test_answers_lost_connections_cut_errors_and_a_restart(tmp_path, server):
     collector = Collector(tmp_path, dsn=server.dsn)
     collector.start()
     calls = send(collector, chance, 2)
-    wait_until_delivered(collector)
+    until(lambda: not collector.waiting())
     server.fail(
         Fault("drop_after", match="signoz_index_v3"),
         Fault("drop_after", match="rollup_1m"),
@@ -105,20 +106,11 @@ def test_answers_lost_connections_cut_errors_and_a_restart(tmp_path, server):
         Fault("status", match="rollup_1m", times=1, status=503),
     )
     calls += send(collector, chance, 4)
-    wait_until_delivered(collector)
+    until(lambda: not collector.waiting())
     server.stop()
     calls += send(collector, chance, 2)
     server.start()
-    wait_until_delivered(collector)
+    until(lambda: not collector.waiting())
 
     assert collector.stop() == 0, collector.text
     check(collector, server, calls)
-
-
-def wait_until_delivered(collector: Collector) -> None:
-    """Return when nothing waits any more in the outbox."""
-    for _ in range(600):
-        if not collector.waiting():
-            return
-        time.sleep(0.05)
-    raise AssertionError(collector.text)

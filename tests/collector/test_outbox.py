@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from collector.memory import Note
 from collector.outbox import Outbox
 from collector.rows import with_column
 from tests.batches import names_of, spans
+from tests.waiting import until
 
 
 class Recorder(Exporter):
@@ -80,15 +80,6 @@ def waiting(folder: Path) -> list[Entry]:
 
 def gauge(outbox: Outbox, name: str) -> float:
     return outbox.host.metrics.value(f"otelcol_exporter_{name}", exporter="recorder/1")
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Return when it holds; fail when it does not within ten seconds."""
-    for _ in range(1000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never held")
 
 
 def dead_letter(folder: Path, name: str = "recorder_1") -> DeadLetter:

@@ -19,21 +19,14 @@ from collector.otlp.encode import encode
 from collector.otlp.json import from_json
 from exporters.file import FileExporter
 from tests.batches import names_of, spans
+from tests.clock import Clock
 
 NOW = 1_795_284_060.25
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def make(folder: Path, clock: Clock | None = None, **options: Any) -> FileExporter:
     config = FileExporter.Config.model_validate({"path": "otlp.out", "format": "proto", **options})
-    return FileExporter(config, Host("file", base=folder, clock=clock or Clock()))
+    return FileExporter(config, Host("file", base=folder, clock=clock or Clock(NOW)))
 
 
 @contextmanager
@@ -201,7 +194,7 @@ def test_a_full_file_is_closed_under_its_time_and_a_new_one_begun(tmp_path: Path
 
 
 def test_too_many_and_too_old_files_are_removed(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     rotation = {"max_megabytes": 1, "max_backups": 2, "max_days": 3}
     (tmp_path / "otlp-notes.out").touch()
     with started(make(tmp_path, clock, rotation=rotation)) as exporter:

@@ -9,18 +9,12 @@ import pytest
 
 from collector.component import Host
 from collector.web.health_check import HealthCheckConfig, HealthCheckExtension
-
-
-class Clock:
-    now = 1_760_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_760_000_000.0)
 
 
 @pytest.fixture

@@ -47,6 +47,15 @@ class Store:
             self.connection.command(f"DROP DATABASE IF EXISTS {database} SYNC")
 
 
+def configuration(dsn: str, schema: str = "create") -> str:
+    """Return a configuration for a command, as ``--config`` takes it."""
+    return f"""yaml:
+receivers: {{otlp: {{protocols: {{grpc: }}}}}}
+exporters: {{clickhouse: {{dsn: "{dsn}", schema: {schema}}}}}
+service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [clickhouse]}}}}}}
+"""
+
+
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """chDB in the test's own process, which can open one folder only."""

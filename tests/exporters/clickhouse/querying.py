@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pytest
+
 from exporters.clickhouse.client import Server
 from tests.clickhouse_http import ClickhouseServer
 from tests.exporters.clickhouse import corpus
@@ -19,6 +21,11 @@ Answer: TypeAlias = list[tuple[Any, ...]]
 def names_of(signal: str) -> list[str]:
     """Return the names of a signal's statements."""
     return sorted(path.stem for path in (QUERIES / signal).glob("*.sql"))
+
+
+def near(rows: Answer) -> Answer:
+    """Return rows that are equal to others whose fractions differ by a rounding."""
+    return [tuple(pytest.approx(value) if isinstance(value, float) else value for value in row) for row in rows]
 
 
 class Corpus:

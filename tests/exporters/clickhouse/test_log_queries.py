@@ -13,7 +13,7 @@ import pytest
 from tests.clickhouse_http import ROOT, ClickhouseServer
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.corpus import Item, body_of, event_of, records, spans, time_of
-from tests.exporters.clickhouse.querying import Answer, Corpus, installed, names_of
+from tests.exporters.clickhouse.querying import Answer, Corpus, installed, names_of, near
 
 MODEL, INPUT, OUTPUT = "gen_ai.request.model", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 DETAILS = "gen_ai.client.inference.operation.details"
@@ -144,7 +144,7 @@ def corpus(embedded: Store, make_exporter: MakeExporter) -> Corpus:
 def test_the_answer_is_what_the_corpus_says(corpus: Corpus, name: str, twins: str) -> None:
     answer = corpus.answer("logs", name, twins)
 
-    assert answer == [tuple(map(_near, row)) for row in ANSWERS[name]()]
+    assert answer == near(ANSWERS[name]())
     assert answer or name == "list_of_an_unknown_service"
 
 
@@ -153,11 +153,7 @@ def test_distributed_twins_answer_the_same(cluster: ClickhouseServer, make_expor
         stored = Corpus(store, make_exporter, schema="attach")
         answers = {name: stored.answer("logs", name, "distributed") for name in names_of("logs")}
 
-    assert answers == {name: [tuple(map(_near, row)) for row in ANSWERS[name]()] for name in answers}
-
-
-def _near(value: Any) -> Any:
-    return pytest.approx(value) if isinstance(value, float) else value
+    assert answers == {name: near(ANSWERS[name]()) for name in answers}
 
 
 def test_every_record_finds_its_resource(corpus: Corpus) -> None:

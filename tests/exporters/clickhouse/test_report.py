@@ -1,7 +1,6 @@
 """The report card: what is missing in what libraries report, found in real rows."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from exporters.clickhouse.report import Reporter, report_card
 from processors.rollup import RollupConfig, RollupProcessor
 from processors.rollup.calls import RUNTIMES
 from tests.clickhouse_http import ClickhouseServer
-from tests.exporters.clickhouse.conftest import MakeExporter, Store
+from tests.exporters.clickhouse.conftest import MakeExporter, Store, configuration
 from tests.exporters.clickhouse.samples import START
 from tests.processors.spans import batch_from
 
@@ -136,24 +135,16 @@ def test_the_convention_is_seen(
     assert reporter.conventions == [convention]
 
 
-def test_the_command_prints_the_card(make_exporter: MakeExporter, server: ClickhouseServer, tmp_path: Path) -> None:
+def test_the_command_prints_the_card(make_exporter: MakeExporter, server: ClickhouseServer) -> None:
     store = Store(server.dsn, Server(server.dsn, 60))
     store.empty()
     card(make_exporter, store, call(**SILENT))
-    config = tmp_path / "config.yaml"
-    config.write_text(
-        f"""
-receivers: {{otlp: {{protocols: {{grpc: }}}}}}
-exporters: {{clickhouse: {{dsn: "{server.dsn}"}}}}
-service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [clickhouse]}}}}}}
-""",
-        encoding="utf-8",
-    )
     period = ["--from", f"{FIRST:%Y-%m-%d %H:%M:%S}", "--to", f"{LAST:%Y-%m-%d %H:%M:%S}"]
-    told = CliRunner().invoke(main, ["report", "--config", str(config), *period])
-    later = CliRunner().invoke(main, ["report", "--config", str(config), "--from", "2020-01-01", "--to", "2020-01-02"])
+    told = CliRunner().invoke(main, ["report", "--config", configuration(server.dsn), *period])
+    earlier = ["--from", "2020-01-01", "--to", "2020-01-02"]
+    before = CliRunner().invoke(main, ["report", "--config", configuration(server.dsn), *earlier])
 
-    assert told.exit_code == later.exit_code == 0, told.output + later.output
+    assert told.exit_code == before.exit_code == 0, told.output + before.output
     assert f"shop (python): {LIBRARY}\n  1 calls, written as OpenTelemetry 1.37 or later" in told.output
     assert "  - usage missing: 1 of 1 calls\n    upgrade the library" in told.output
-    assert "no model calls" in later.output
+    assert "no model calls" in before.output

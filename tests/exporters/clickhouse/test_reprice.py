@@ -16,7 +16,7 @@ from processors.cost import CostConfig, CostProcessor
 from processors.genai import GenaiConfig, GenaiProcessor
 from processors.rollup import RollupConfig, RollupProcessor
 from tests.clickhouse_http import ClickhouseServer
-from tests.exporters.clickhouse.conftest import MakeExporter, Store
+from tests.exporters.clickhouse.conftest import MakeExporter, Store, configuration
 from tests.exporters.clickhouse.samples import START
 from tests.processors.spans import batch_from
 
@@ -175,18 +175,10 @@ def test_the_command_prints_the_difference_by_model(
     store = Store(server.dsn, Server(server.dsn, 60))
     store.empty()
     load(make_exporter, store)
-    config = own(tmp_path, "prices: [{model: gpt-4o-mini, input: 4}]").with_name("config.yaml")
-    config.write_text(
-        f"""
-receivers: {{otlp: {{protocols: {{grpc: }}}}}}
-exporters: {{clickhouse: {{dsn: "{server.dsn}"}}}}
-service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [clickhouse]}}}}}}
-""",
-        encoding="utf-8",
-    )
-    command = ["reprice", "--config", str(config), "--from", f"{DAY:%Y-%m-%d}", "--to", f"{END:%Y-%m-%d}"]
+    prices = own(tmp_path, "prices: [{model: gpt-4o-mini, input: 4}]")
+    command = ["reprice", "--config", configuration(server.dsn), "--from", f"{DAY:%Y-%m-%d}", "--to", f"{END:%Y-%m-%d}"]
     runner = CliRunner()
-    told = runner.invoke(main, [*command, "--prices", str(tmp_path / "prices.yaml"), "--dry-run"])
+    told = runner.invoke(main, [*command, "--prices", str(prices), "--dry-run"])
 
     assert told.exit_code == 0, told.output
     lines = [line.split() for line in told.output.splitlines()]
@@ -223,12 +215,7 @@ def test_a_time_that_is_none_is_told_with_how_to_write_one(option: str) -> None:
     [["--from", "2030-01-02", "--to", "2030-01-01"], ["--from", "2099-01-01"], ["--from", "1h", "--to", "90m"]],
 )
 def test_a_period_that_ends_before_it_begins_is_a_mistake(tmp_path: Path, command: str, period: list[str]) -> None:
-    config = tmp_path / "config.yaml"
-    config.write_text(
-        f"receivers: {{otlp: {{protocols: {{grpc: }}}}}}\nexporters: {{clickhouse: {{dsn: 'chdb://{tmp_path}/none'}}}}\n"
-        "service: {pipelines: {traces: {receivers: [otlp], exporters: [clickhouse]}}}\n"
-    )
-    result = CliRunner().invoke(main, [command, "--config", str(config), *period])
+    result = CliRunner().invoke(main, [command, "--config", configuration(f"chdb://{tmp_path}/none"), *period])
 
     assert result.exit_code == 2
     assert "must be before --to" in result.output

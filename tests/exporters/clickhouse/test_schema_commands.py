@@ -11,19 +11,13 @@ from click.testing import CliRunner
 from collector.cli import main
 from exporters.clickhouse import client
 from tests.clickhouse_http import ROOT, ClickhouseServer
-from tests.exporters.clickhouse.conftest import Store
+from tests.exporters.clickhouse.conftest import Store, configuration
 from tests.exporters.clickhouse.signoz import install
-
-CONFIG = """
-receivers: {{otlp: {{protocols: {{grpc: }}}}}}
-exporters: {{clickhouse: {{dsn: "{dsn}", schema: {schema}}}}}
-service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [clickhouse]}}}}}}
-"""
 
 
 def run(word: str, dsn: str, *arguments: str, schema: str = "create") -> tuple[int, str]:
-    config = f"yaml:{CONFIG.format(dsn=dsn, schema=schema)}"
-    result = CliRunner().invoke(main, ["schema", word, "--config", config, *arguments], prog_name="genai-collector")
+    command = ["schema", word, "--config", configuration(dsn, schema), *arguments]
+    result = CliRunner().invoke(main, command, prog_name="genai-collector")
     return result.exit_code, result.output
 
 
@@ -129,7 +123,7 @@ def test_what_cannot_be_asked_is_one_line() -> None:
 
 
 def test_as_a_process_with_the_embedded_clickhouse(tmp_path: Path) -> None:
-    config = f"yaml:{CONFIG.format(dsn='chdb://./data', schema='create')}"
+    config = configuration("chdb://./data")
     for word, expected in (("apply", "is missing: done"), ("verify", "everything is as it should be")):
         done = subprocess.run(
             [sys.executable, "-m", "collector", "schema", word, "--config", config],

@@ -10,6 +10,7 @@ from collector.errors import Retryable
 from exporters.clickhouse import ClickhouseExporter, side_tables
 from exporters.clickhouse.insert import Insert
 from exporters.clickhouse.side_tables import CROWD_REFRESH_SECONDS, CROWD_SECONDS, REFRESH_SECONDS, SideTables
+from tests.clock import Clock
 from tests.exporters.clickhouse import log_batches
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.samples import START
@@ -31,17 +32,9 @@ TABLES = {
 }
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = START + 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(START + 100.0)
 
 
 @pytest.fixture

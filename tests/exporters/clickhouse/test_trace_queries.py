@@ -13,7 +13,7 @@ import pytest
 from tests.clickhouse_http import ClickhouseServer
 from tests.exporters.clickhouse.conftest import MakeExporter, Store
 from tests.exporters.clickhouse.corpus import HALF_HOUR, SHOP_TRACE, START, Item, spans
-from tests.exporters.clickhouse.querying import Answer, Corpus, installed, names_of
+from tests.exporters.clickhouse.querying import Answer, Corpus, installed, names_of, near
 
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 CODES = ("Unset", "Ok", "Error")
@@ -263,7 +263,7 @@ def corpus(embedded: Store, make_exporter: MakeExporter) -> Corpus:
 def test_the_answer_is_what_the_corpus_says(corpus: Corpus, name: str, twins: str) -> None:
     answer = corpus.answer("traces", name, twins)
 
-    assert answer == [tuple(map(_near, row)) for row in ANSWERS[name]()]
+    assert answer == near(ANSWERS[name]())
     assert answer or name == "list_of_an_unknown_service"
 
 
@@ -272,11 +272,7 @@ def test_distributed_twins_answer_the_same(cluster: ClickhouseServer, make_expor
         stored = Corpus(store, make_exporter, schema="attach")
         answers = {name: stored.answer("traces", name, "distributed") for name in names_of("traces")}
 
-    assert answers == {name: [tuple(map(_near, row)) for row in ANSWERS[name]()] for name in answers}
-
-
-def _near(value: Any) -> Any:
-    return pytest.approx(value) if isinstance(value, float) else value
+    assert answers == {name: near(ANSWERS[name]()) for name in answers}
 
 
 def test_every_row_finds_its_resource(corpus: Corpus) -> None:

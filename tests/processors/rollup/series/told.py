@@ -7,6 +7,7 @@ from collector.component import Host
 from collector.memory import Notebook
 from collector.schema import ROLLUP_MAPS, ROLLUP_SUMS
 from processors.rollup import RollupConfig, RollupProcessor
+from tests.clock import Clock
 from tests.processors.items import START, batch_of_items
 
 MINUTE = 60 * 10**9
@@ -14,14 +15,6 @@ SERVICE = {"service.name": "shop", "telemetry.sdk.language": "python"}
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}
 FINE = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 LIBRARY = {"name": "library", "version": "1.0"}
-
-
-class Clock:
-    def __init__(self, now: float = START / 1e9) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Keeper:
@@ -39,7 +32,7 @@ class Subject:
 
     def __init__(self, **config) -> None:
         self.config = RollupConfig.model_validate({"other_signals": config})
-        self.clock, self.keeper = Clock(), Keeper()
+        self.clock, self.keeper = Clock(START / 1e9), Keeper()
         self.rows: list = []
         self.restart()
 
