@@ -74,6 +74,8 @@ _EXPORTERS = {
 }
 
 _SINK = (
+    Case("sink, slim 512, span table, no processor", storage="memory", side_tables=False, processors=""),
+    Case("sink, slim 512, span table, genai alone", storage="memory", side_tables=False, processors="genai"),
     Case("sink, slim 512, span table", storage="memory", side_tables=False, ratio_bar=9),
     Case("sink, slim 512, span table, outbox", side_tables=False, ratio_bar=13),
     Case("sink, slim 512, all tables", storage="memory"),
