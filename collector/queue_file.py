@@ -1,5 +1,6 @@
 """Where the outbox before an exporter keeps its file."""
 
+import os
 from pathlib import Path
 
 from collector.component import ExporterConfig
@@ -27,3 +28,17 @@ def file_of(id_: str, config: ExporterConfig, base: Path) -> Path | None:
 def too_long(path: Path) -> int:
     """Return by how many bytes the name of an outbox's file is too long for a file system."""
     return max(0, len(path.name.encode()) - _LONGEST)
+
+
+def hindrance(path: Path) -> str:
+    """Return what is in the way of an outbox's file, as far as that is there already; empty where nothing is."""
+    try:
+        nearest = next(place for place in (path, *path.parents) if place.exists())
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    if nearest != path and not nearest.is_dir():
+        return f"{nearest} is no folder"
+    # What is above is often another user's, who makes the folder before the start.
+    if nearest in (path, path.parent) and not os.access(nearest, os.W_OK):
+        return f"{nearest.absolute()} cannot be written by this user"
+    return ""

@@ -19,20 +19,28 @@ from pydantic_core import CoreSchema, core_schema
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 
+_LONGEST_HOURS = 876_000
+"""A hundred years: what is waited for is twice as long at most, and Python cannot wait for 293."""
+_LONGEST_MS = 2**31 - 1
+
 REDACTED = "[REDACTED]"
 
 
 def parse_duration(value: object) -> float:
     """Return the seconds of a duration written as in Go (``200ms``, ``1m30s``, ``0``); raise ValueError otherwise."""
-    if isinstance(value, float) and math.isfinite(value) and value >= 0:
-        return value
     text = str(value)
-    if text == "0":
-        return 0.0
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is not a duration; write it like 200ms, 5s or 1m30s")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if isinstance(value, float) and math.isfinite(value) and value >= 0:
+        seconds = value
+    elif text == "0":
+        seconds = 0.0
+    else:
+        parts = _PART.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            raise ValueError(f"{text!r} is not a duration; write it like 200ms, 5s or 1m30s")
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > _LONGEST_HOURS * _UNITS["h"]:
+        raise ValueError(f"{text!r} is longer than a hundred years ({_LONGEST_HOURS}h)")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
@@ -48,6 +56,11 @@ def format_duration(seconds: float) -> str:
     rest = f"{whole}.{fraction:09d}".rstrip("0").rstrip(".")
     text = f"{hours}h" * bool(hours) + f"{minutes}m" * bool(minutes)
     return text if text and left == 0 else f"{text}{rest}s"
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a duration as gRPC takes it: in whole milliseconds, of which more than 24 days mean for ever."""
+    return int(min(seconds * 1000, _LONGEST_MS))
 
 
 Duration = Annotated[

@@ -18,7 +18,7 @@ from collector.config.message import suggestion
 from collector.config.model import ComponentSpec, Configuration, PipelineSpec, TelemetryConfig
 from collector.config.tree import Entry, Items, Map, Place, Report, Scalar, join, plain
 from collector.config.validate import validate
-from collector.queue_file import file_of, too_long
+from collector.queue_file import file_of, hindrance, too_long
 from collector.registry import Kind
 
 T = TypeVar("T")
@@ -193,13 +193,21 @@ def _check_queues(
     used = [exporters[id_] for pipeline in pipelines.values() for id_ in pipeline.exporters if id_ in exporters]
     for spec in {spec.id: spec for spec in used}.values():
         path = file_of(spec.id, spec.config, Path()) if isinstance(spec.config, ExporterConfig) else None
-        text, hint = "", "set another sending_queue.directory, or rename one of them"
-        if path is not None and (excess := too_long(path)):
+        if path is None:
+            continue
+        entry, where, text = _below(section, spec.id), join(Kind.EXPORTERS.value, spec.id), ""
+        place = entry.place
+        hint = "set another sending_queue.directory, or rename one of them"
+        if excess := too_long(path):
             text, hint = f"the id is {excess} bytes too long for the name of its outbox's file", "shorten it"
-        elif path is not None and (owner := owners.setdefault(path, spec.id)) != spec.id:
+        elif (owner := owners.setdefault(path, spec.id)) != spec.id:
             text = f'its outbox would use the file of exporter "{owner}", {path}'
+        elif report.look_at_files and (reason := hindrance(path)):
+            text, hint = reason, "let this user write there, or name another folder for the outbox"
+            where = join(where, "sending_queue", "directory")
+            place = _below(_below(entry, "sending_queue"), "directory").node.place
         if text:
-            report.problem(_below(section, spec.id).place, join(Kind.EXPORTERS.value, spec.id), text, hint)
+            report.problem(place, where, text, hint)
 
 
 def _references(listed: Entry, kind: Kind, known: tuple[str, ...], path: str, report: Report) -> tuple[str, ...]:

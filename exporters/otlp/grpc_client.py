@@ -9,6 +9,7 @@ from collector.component import Host
 from collector.config.secrets import loggable
 from collector.errors import Retryable
 from collector.otlp.protocol import protocol_of
+from collector.units import milliseconds
 from collector.web.endpoint import split
 from exporters.otlp.answers import LARGEST_ANSWER, details, grpc_refusal, partial_success, retry_info
 from exporters.otlp.config import KeepaliveConfig, OtlpConfig, target
@@ -105,9 +106,9 @@ def _keepalive(config: KeepaliveConfig) -> list[tuple[str, Any]]:
     if not config.time:
         return []
     return [
-        ("grpc.keepalive_time_ms", int(config.time * 1000)),
-        ("grpc.keepalive_timeout_ms", int(config.timeout * 1000)),
-        ("grpc.http2.ping_timeout_ms", int(config.timeout * 1000)),
+        ("grpc.keepalive_time_ms", milliseconds(config.time)),
+        ("grpc.keepalive_timeout_ms", milliseconds(config.timeout)),
+        ("grpc.http2.ping_timeout_ms", milliseconds(config.timeout)),
         ("grpc.keepalive_permit_without_calls", int(config.permit_without_stream)),
         ("grpc.http2.max_pings_without_data", 0),
     ]

@@ -104,6 +104,30 @@ service: {pipelines: {traces: {receivers: [otlp], exporters: [otlp]}}}
     assert run("--config", "config.yaml", "print-config").exit_code == 0
 
 
+def test_an_outbox_that_cannot_be_written_is_told_before_anything_starts(ran, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").touch()
+    (tmp_path / "config.yaml").write_text(
+        """receivers: {otlp: {protocols: {http: }}}
+exporters:
+  otlp: {endpoint: "localhost:1", sending_queue: {directory: taken/outbox}}
+  otlp/unused: {endpoint: "localhost:1", sending_queue: {directory: taken}}
+  otlp/memory: {endpoint: "localhost:1", sending_queue: {directory: taken, storage: memory}}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [otlp, otlp/memory]}}}
+"""
+    )
+    for arguments in (["validate"], []):
+        result = run("--config", "config.yaml", *arguments)
+
+        assert result.exit_code == 2
+        assert result.stderr == (
+            "config.yaml:3:62: exporters::otlp::sending_queue::directory: taken is no folder;"
+            " let this user write there, or name another folder for the outbox\n"
+        )
+    assert ran == []
+    assert run("--config", "config.yaml", "print-config").exit_code == 0
+
+
 def test_mistakes_in_files_that_are_named_are_told_before_anything_starts(ran, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prices.yaml").write_text("prices:\n  - {modl: a, input: 1}\n")

@@ -1,11 +1,12 @@
 """Where outboxes keep their files: one for each id, and where they were before."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from collector.component import ExporterConfig, SendingQueueConfig
-from collector.queue_file import file_of, too_long
+from collector.queue_file import file_of, hindrance, too_long
 
 
 def name(id_: str, folder: Path) -> str:
@@ -52,3 +53,24 @@ def test_the_longest_name_leaves_room_for_the_files_that_sqlite_lays_beside_it(t
 def test_a_queue_in_memory_has_no_file(tmp_path):
     for queue in (SendingQueueConfig(storage="memory"), SendingQueueConfig(enabled=False)):
         assert file_of("file", ExporterConfig(sending_queue=queue), tmp_path) is None
+
+
+def test_what_is_in_the_way_of_a_file_is_found_before_it_is_made(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "outbox").mkdir()
+
+    assert hindrance(tmp_path / "outbox" / "a.sqlite") == ""
+    assert hindrance(tmp_path / "not" / "yet" / "a.sqlite") == ""
+    assert hindrance(tmp_path / "file" / "a.sqlite") == f"{tmp_path}/file is no folder"
+    assert hindrance(tmp_path / "file" / "outbox" / "a.sqlite") == f"{tmp_path}/file is no folder"
+
+
+def test_a_folder_or_file_that_may_not_be_written_is_found(tmp_path):
+    (tmp_path / "a.sqlite").touch(0o400)
+    tmp_path.chmod(0o500)
+    if os.access(tmp_path, os.W_OK):
+        pytest.skip("root may write everywhere")
+
+    assert hindrance(tmp_path / "a.sqlite") == f"{tmp_path}/a.sqlite cannot be written by this user"
+    assert hindrance(tmp_path / "b.sqlite") == f"{tmp_path} cannot be written by this user"
+    assert hindrance(tmp_path / "not" / "yet" / "b.sqlite") == ""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from collector.component import ComponentConfig
-from collector.units import Duration, Secret, format_duration, parse_duration
+from collector.units import Duration, Secret, format_duration, milliseconds, parse_duration
 
 
 class Config(ComponentConfig):
@@ -40,6 +40,22 @@ def test_durations_are_read_as_go_writes_them(text, seconds):
 def test_anything_else_is_refused(text):
     with pytest.raises(ValueError, match="is not a duration; write it like 200ms, 5s or 1m30s"):
         parse_duration(text)
+
+
+def test_a_hundred_years_are_the_longest():
+    assert parse_duration("876000h") == parse_duration(876_000 * 3600.0) == 876_000 * 3600
+    for longer in ("876000h1s", "2562048h", "1" + "0" * 400 + "s", 1e300):
+        with pytest.raises(ValueError, match="is longer than a hundred years"):
+            parse_duration(longer)
+
+
+def test_grpc_waits_for_24_days_or_for_ever():
+    assert [milliseconds(seconds) for seconds in (0, 0.0015, 600 * 3600, 876_000 * 3600)] == [
+        0,
+        1,
+        2**31 - 1,
+        2**31 - 1,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The gRPC door: OTLP's three services on raw bytes, so that no protobuf object is ever built for a request."""
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,11 +13,12 @@ from collector.component import Host
 from collector.otlp.protocol import PROTOCOLS
 from collector.receivers.otlp.config import GrpcConfig, KeepaliveConfig
 from collector.receivers.otlp.intake import Intake
+from collector.units import milliseconds
 from collector.web.endpoint import cannot_listen, every_address, split
 from collector.web.tls import server_files
 
+_FOREVER_MS = milliseconds(math.inf)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_FOREVER_MS = 2**31 - 1
 
 
 class GrpcServer:
@@ -119,8 +121,8 @@ def _keepalive_options(config: KeepaliveConfig) -> list[tuple[str, int]]:
         "grpc.http2.ping_timeout_ms": server.timeout,
     }
     return [
-        *((name, int(seconds * 1000) or _FOREVER_MS) for name, seconds in durations.items()),
-        ("grpc.http2.min_ping_interval_without_data_ms", int(policy.min_time * 1000)),
+        *((name, milliseconds(seconds) or _FOREVER_MS) for name, seconds in durations.items()),
+        ("grpc.http2.min_ping_interval_without_data_ms", milliseconds(policy.min_time)),
         ("grpc.keepalive_permit_without_calls", int(policy.permit_without_stream)),
         # A server that may not ping while nothing is sent could not find clients that died in a request.
         ("grpc.http2.max_pings_without_data", 0),

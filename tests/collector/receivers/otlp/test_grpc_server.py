@@ -224,6 +224,19 @@ def test_requests_beyond_the_workers_wait_instead_of_failing(channel: grpc.Chann
     assert [call.result() for call in calls] == [b""] * 6
 
 
+def test_durations_may_be_longer_than_grpc_counts() -> None:
+    names = ("max_connection_idle", "max_connection_age", "max_connection_age_grace", "time", "timeout")
+    keepalive = {
+        "server_parameters": dict.fromkeys(names, "876000h"),
+        "enforcement_policy": {"min_time": "876000h"},
+    }
+    with (
+        receiving(Pipeline(), grpc={"keepalive": keepalive}) as receiver,
+        grpc.insecure_channel(f"localhost:{receiver.grpc_port}") as channel,
+    ):
+        assert export(channel, b"") == b""
+
+
 def test_a_client_that_died_within_a_request_loses_its_worker() -> None:
     """A client that is connected but answers no ping, its message never sent: a stopped process, a pulled cable."""
     keepalive = {"server_parameters": {"time": "1s", "timeout": "1s"}}
