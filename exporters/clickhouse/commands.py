@@ -101,11 +101,12 @@ def _connections(configuration: Configuration) -> Iterator[tuple[str, Connection
 
 def _print(changes: Mapping[tuple[str, str], Change]) -> None:
     lines: list[tuple[str, ...]] = [("provider", "model", "calls", "before USD", "after USD", "difference")]
-    ordered = sorted(changes.items(), key=lambda item: -abs(item[1].after - item[1].before))
+    ordered = sorted(changes.items(), key=lambda item: -abs(item[1].difference))
     whole = reduce(Change.plus, changes.values(), Change())
     for (provider, model), change in [*ordered, (("", "all"), whole)]:
-        amounts = (change.before, change.after, change.after - change.before)
-        lines.append((provider, model, str(change.calls), *(f"{amount / 1e9:,.6f}" for amount in amounts)))
+        amounts = (change.before, change.after, change.difference)
+        told = ["unknown" if amount is None else f"{amount / 1e9:,.6f}" for amount in amounts]
+        lines.append((provider, model, str(change.calls), *told))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         left = [text.ljust(width) for text, width in zip(line[:2], widths[:2], strict=True)]

@@ -16,16 +16,16 @@ import pyarrow.compute as pc
 from collector.batch import Batch
 from exporters.clickhouse.columns import Ints
 from exporters.clickhouse.insert import Insert
-from exporters.clickhouse.resources import resources_of, scopes_of
+from exporters.clickhouse.resources import scopes_of
 from exporters.clickhouse.tags import (
     HOUR_NANOSECONDS,
-    Owners,
     Values,
     attribute_keys,
     attribute_values,
     field_values,
     owner_keys,
     owner_values,
+    resource_owners,
     values_insert,
 )
 
@@ -56,7 +56,7 @@ def record_keys_inserts(batch: Batch) -> Iterator[Insert]:
     """Yield every key of the batch's records and of its resources, for the table of each."""
     kinds = [(key, data_type) for key, data_type in attribute_keys(batch) if not looks_random(key)]
     yield _keys_insert("signoz_logs.distributed_logs_attribute_keys", kinds)
-    resource_keys = owner_keys(_resource_owners(batch))
+    resource_keys = owner_keys(resource_owners(batch))
     kinds = [(key, "string") for key in resource_keys if not looks_random(key)]
     yield _keys_insert("signoz_logs.distributed_logs_resource_keys", kinds)
 
@@ -67,7 +67,7 @@ def record_values_insert(batch: Batch, now: float) -> Insert:
     scopes = scopes_of(batch)
     found = [
         *attribute_values(batch, hours),
-        owner_values(_resource_owners(batch), hours),
+        owner_values(resource_owners(batch), hours),
         owner_values(("scope", [one.attributes for one in scopes.distinct], scopes.numbers), hours),
         *_fields(batch, hours),
     ]
@@ -78,11 +78,6 @@ def _keys_insert(table: str, kinds: Iterable[tuple[str, str]]) -> Insert:
     names, data_types = [list(column) for column in zip(*kinds, strict=True)] or ([], [])
     columns = [pa.array(names, pa.string()), pa.array(data_types, pa.string())]
     return Insert(table, pa.RecordBatch.from_arrays(columns, ["name", "datatype"]), None, lasting=True)
-
-
-def _resource_owners(batch: Batch) -> Owners:
-    resources = resources_of(batch)
-    return "resource", [one.strings for one in resources.distinct], resources.numbers
 
 
 def _fields(batch: Batch, hours: Ints) -> Iterator[Values]:

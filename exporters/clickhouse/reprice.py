@@ -25,15 +25,20 @@ _SUMS = ("calls", "usage_calls", *(f"{name}_tokens" for name in _TOKENS), *_COST
 
 
 class Change(NamedTuple):
-    """Is what a model's calls cost before and after, in 10^-9 USD."""
+    """Is what a model's calls cost before and after, in 10^-9 USD; None where that is known of none of them."""
 
     calls: int = 0
-    before: int = 0
-    after: int = 0
+    before: int | None = None
+    after: int | None = None
+
+    @property
+    def difference(self) -> int:
+        """How much more they cost than before, what is unknown taken for nothing."""
+        return (self.after or 0) - (self.before or 0)
 
     def plus(self, other: "Change") -> "Change":
         """Return both added up."""
-        return Change(self.calls + other.calls, self.before + other.before, self.after + other.after)
+        return Change(self.calls + other.calls, _sum(self.before, other.before), _sum(self.after, other.after))
 
 
 def reprice(
@@ -55,6 +60,10 @@ def reprice(
             rows = pa.RecordBatch.from_pylist(corrections, schema=ROLLUPS)
             connection.insert(TABLE, rows, f"reprice:{day}:{uuid4().hex}")
     return changes
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return one if other is None else other if one is None else one + other
 
 
 def _days(start: datetime, end: datetime) -> Iterator[tuple[date, datetime, datetime]]:
@@ -80,7 +89,8 @@ def _rows(connection: Connection, first: datetime, last: datetime) -> Iterator[M
 def _priced(row: Mapping[str, Any], book: PriceBook, day: date) -> tuple[Change, Sequence[Mapping[str, Any]]]:
     """Return what changes for the calls of one row, and the row that makes it so."""
     stored, counted, priced = (int(row[name]) for name in _COST)
-    unchanged = Change(int(row["calls"]), stored, stored)
+    known = stored if counted else None
+    unchanged = Change(int(row["calls"]), known, known)
     used = int(row["usage_calls"])
     models = tuple(dict.fromkeys(name for name in (row["response_model"], row["request_model"]) if name))
     price = book.price(row["provider"], models, row["service_tier"], day.isoformat())
@@ -100,4 +110,4 @@ def _priced(row: Mapping[str, Any], book: PriceBook, day: date) -> tuple[Change,
         "cost_nano_usd_calls": used - counted,
         "priced_calls": used - priced,
     }
-    return Change(int(row["calls"]), stored, cost), [difference]
+    return Change(int(row["calls"]), known, cost), [difference]

@@ -10,7 +10,7 @@ from collector.batch import Batch
 from exporters.clickhouse.columns import Ints, coded, timestamps
 from exporters.clickhouse.insert import Insert
 from exporters.clickhouse.kinds import KINDS, STATUS_CODES, kinds_of, status_codes_of
-from exporters.clickhouse.resources import resources_of, scopes_of
+from exporters.clickhouse.resources import scopes_of
 from exporters.clickhouse.tags import (
     HOUR_NANOSECONDS,
     Owners,
@@ -20,6 +20,7 @@ from exporters.clickhouse.tags import (
     field_values,
     owner_keys,
     owner_values,
+    resource_owners,
     values_insert,
 )
 
@@ -49,8 +50,8 @@ def span_values_insert(batch: Batch) -> Insert:
 
 
 def _owners(batch: Batch) -> Iterator[Owners]:
-    resources, scopes = resources_of(batch), scopes_of(batch)
-    yield "resource", [one.strings for one in resources.distinct], resources.numbers
+    scopes = scopes_of(batch)
+    yield resource_owners(batch)
     yield "scope", [one.strings for one in scopes.distinct], scopes.numbers
 
 

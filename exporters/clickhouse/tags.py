@@ -15,6 +15,7 @@ from collector.batch import Batch
 from exporters.clickhouse.columns import Ints, coded, compact
 from exporters.clickhouse.distinct import distinct_pairs
 from exporters.clickhouse.insert import Insert
+from exporters.clickhouse.resources import resources_of
 from exporters.clickhouse.typed_attributes import Entries, typed_attributes_of
 
 HOUR_NANOSECONDS = 3_600_000_000_000
@@ -44,6 +45,12 @@ def attribute_keys(batch: Batch) -> Iterator[tuple[str, str]]:
     for data_type, entries in attributes.by_data_type():
         for code in compact(entries.codes)[0].tolist():
             yield attributes.names[code], data_type
+
+
+def resource_owners(batch: Batch) -> Owners:
+    """Return the resources of the batch's items."""
+    resources = resources_of(batch)
+    return "resource", [one.strings for one in resources.distinct], resources.numbers
 
 
 def owner_keys(owners: Owners) -> Iterable[str]:

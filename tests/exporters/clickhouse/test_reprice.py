@@ -125,9 +125,10 @@ def test_other_prices_are_as_if_they_had_held_from_the_start(
     [(cost, counted, number, _)] = store.rows(COSTS)
     assert (abs(cost - wanted) <= number, counted) == (True, wanted_calls)
     assert dry == changes
-    assert sum((change.after - change.before) for change in changes.values()) == cost - before
+    assert sum(change.difference for change in changes.values()) == cost - before
     assert changes["anthropic", "claude-sonnet-4-5"].before == changes["anthropic", "claude-sonnet-4-5"].after
     assert all(change.before == change.after for change in again.values())
+    assert [name for (_, name), change in changes.items() if change.before is None] == ["unheard-of"]
 
 
 @pytest.mark.parametrize("cost", [9, 600_000])
@@ -167,6 +168,8 @@ def test_only_the_time_range_is_priced(make_exporter: MakeExporter, store: Store
 
 def test_changes_add_up() -> None:
     assert Change(1, 2, 3).plus(Change(10, 20, 30)) == (11, 22, 33)
+    assert Change(1, None, 3).plus(Change(10, 20, None)) == (11, 20, 3)
+    assert Change(1).plus(Change(1)) == (2, None, None)
 
 
 def test_the_command_prints_the_difference_by_model(
@@ -185,6 +188,7 @@ def test_the_command_prints_the_difference_by_model(
     assert "nothing was stored" in told.output
     assert lines[1][:3] == ["provider", "model", "calls"]
     assert lines[2][:3] == ["openai", "gpt-4o-mini", "25"]
+    assert [line[-3:] for line in lines if "unheard-of" in line] == [["unknown", "unknown", "0.000000"]]
     assert lines[-1][:2] == ["all", "125"]
 
 
