@@ -27,6 +27,7 @@ from exporters.clickhouse.spread import Spread
 OWN = database_of(VERSIONS)
 """The one database that is ours wherever we are."""
 
+_MOST_NAMED = 5
 _ENUM_LABEL = re.compile(r"'((?:[^'\\]|\\.)*)'\s*=")
 
 
@@ -119,7 +120,7 @@ def attach(connection: Connection, tables: Tables) -> Fit:
     found = look(connection, tables)
     if found.lacks:
         raise UnsuitableError(
-            f"{connection.name}: not there, or not to be seen by this user: {', '.join(found.lacks)};"
+            f"{connection.name}: not there, or not to be seen by this user: {_some(found.lacks)};"
             " run SigNoz's schema migrator (`signoz-otel-collector migrate sync up`, older releases"
             " `signoz-schema-migrator sync`), then try again; without SigNoz write `schema: create`"
         )
@@ -129,6 +130,13 @@ def attach(connection: Connection, tables: Tables) -> Fit:
         table.twin: {name: column.type for name, column in table.columns.items()} for table in found.own.wanted.tables
     }
     return Fit(theirs | ours, found.absent, [table.name for table in found.forgetful])
+
+
+def _some(lacks: Sequence[str]) -> str:
+    """Return what is missing, or the first of it and how much more where the list would hide what to do."""
+    rest = len(lacks) - _MOST_NAMED
+    more = f" and {rest} more (`genai-collector schema verify` names all)" if rest > 0 else ""
+    return ", ".join(lacks[:_MOST_NAMED]) + more
 
 
 def look(connection: Connection, tables: Tables) -> Installation:

@@ -136,6 +136,15 @@ def test_without_signoz_it_says_so(embedded: Store, make_exporter: MakeExporter)
         make_exporter(embedded.dsn, schema="attach")
 
 
+def test_what_is_missing_does_not_hide_what_to_do(embedded: Store) -> None:
+    embedded.drop()
+
+    first, rest = r"table signoz_traces\.signoz_index_v3, ", r" and \d+ more \(`.* schema verify` names all\); run"
+    with pytest.raises(UnsuitableError, match=f"{first}.*{rest}") as caught:
+        attach(embedded.connection, TABLES)
+    assert len(str(caught.value)) < 700
+
+
 def test_a_server_that_is_down_is_looked_at_when_it_answers(
     cluster: ClickhouseServer, make_exporter: MakeExporter, capsys: pytest.CaptureFixture[str]
 ) -> None:
