@@ -17,9 +17,8 @@ from cheroot.server import HTTPConnection, HTTPRequest
 
 from collector.receivers.otlp.arrival import Arrival
 from collector.receivers.otlp.config import HttpConfig
+from collector.web.timed import HEADER_LIMIT, TimedSocket
 
-HEADER_LIMIT = 64 * 1024
-"""The most bytes before a body."""
 BUFFER = 8192
 """Bytes that a connection reads ahead."""
 _LINGER = 2.0
@@ -40,23 +39,15 @@ class Server(Protocol):
         """Count the bytes of a request that is not whole; return False when they are too many to be kept."""
 
 
-class _TimedSocket(socket.SocketIO):
-    """Ends a request that is not whole by its deadline, however steadily its bytes drip in."""
+class _Incoming(TimedSocket):
+    """Holds what came in before a worker reads it."""
 
     def __init__(self, sock: socket.socket) -> None:
-        super().__init__(sock, "rb")
-        self._timed = sock
+        super().__init__(sock)
         self.held: deque[bytes] = deque()
-        """What came in before a worker read it."""
         self.parked = False
         """Whether the rest of a request is waited for, without a worker."""
-        self.deadline = math.inf
         self.dry = False
-
-    @property
-    def overdue(self) -> bool:
-        """Tell whether the deadline is over."""
-        return monotonic() >= self.deadline
 
     def shakes_hands(self) -> bool:
         """Return whether TLS, where it is spoken, is agreed upon; raise OSError when it never will be."""
@@ -94,17 +85,13 @@ class _TimedSocket(socket.SocketIO):
             if taken < len(piece):
                 self.held.appendleft(piece[taken:])
             return taken
-        left = self.deadline - monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._timed.settimeout(left)
         return super().readinto(buffer)
 
 
 class _Reader(io.BufferedReader):
     """Is the reading side of a connection; faster than cheroot's own, which is written in Python."""
 
-    raw: _TimedSocket
+    raw: _Incoming
 
     def has_data(self) -> bool:
         """Tell whether bytes of the next request are here already, without asking the socket."""
@@ -159,7 +146,7 @@ class Connection(HTTPConnection):
             # The handshake waits for the first read: here it would keep all other clients waiting.
             sock = server.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         super().__init__(
-            server, sock, lambda *args: makefile(*args) if "w" in args[1] else _Reader(_TimedSocket(sock), BUFFER)
+            server, sock, lambda *args: makefile(*args) if "w" in args[1] else _Reader(_Incoming(sock), BUFFER)
         )
         self.read_timeout = server.config.read_timeout
         self.unread = False

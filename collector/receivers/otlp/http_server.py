@@ -19,10 +19,11 @@ from collector.batch import Signal
 from collector.component import Host
 from collector.receivers.otlp.config import HttpConfig
 from collector.receivers.otlp.cors import Cors
-from collector.receivers.otlp.http_connection import HEADER_LIMIT, Connection
+from collector.receivers.otlp.http_connection import Connection
 from collector.receivers.otlp.intake import Answer, Intake
 from collector.web.body import ENCODINGS, Malformed, TooLarge, body_length, decompress, read_chunked, read_sized
 from collector.web.endpoint import cannot_listen, resolve
+from collector.web.timed import HEADER_LIMIT
 from collector.web.tls import server_context
 
 _STATUS = {

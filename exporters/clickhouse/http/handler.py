@@ -8,6 +8,7 @@ Credentials come as Basic, as ``X-ClickHouse-User`` and ``-Key``, or as ``user``
 
 import base64
 import binascii
+import io
 import json
 import re
 import socket
@@ -15,6 +16,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler
 from time import monotonic
 from urllib.parse import parse_qsl, urlsplit
@@ -23,6 +25,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from collector.web.body import Malformed, TooLarge, body_length, read_chunked, read_sized
+from collector.web.timed import HEADER_LIMIT, TimedSocket
 
 CODINGS = ("zstd", "lz4", "gzip")
 """How answers may be packed, the best first."""
@@ -104,18 +107,62 @@ class RefusedError(Exception):
         super().__init__(f"Code: {code}. DB::Exception: {text}")
 
 
+class _Head(io.BufferedIOBase):
+    """Gives out the lines of a head up to the limit."""
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream = stream
+        self._left = HEADER_LIMIT
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = self._stream.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise LineTooLong("head")
+        return line
+
+
 class ClickhouseHandler(BaseHTTPRequestHandler):
     """Speaks the protocol; whoever derives from it answers questions and knows who may ask."""
 
     protocol_version = "HTTP/1.1"
     server_version = "ClickHouse"
     timeout = 60.0
+    """Seconds that a connection waits for its next request, and an answer for being taken."""
+    read_timeout = 30.0
+    """Seconds that a request may take to arrive."""
     most_bytes = 1 << 20
     """The longest body."""
     unread = False
     """Whether the request has a body that nobody has read."""
     version = ""
     """ClickHouse's own, for error texts."""
+
+    def setup(self) -> None:
+        """Read through a socket with a deadline."""
+        super().setup()
+        self.rfile.close()
+        self._timed = TimedSocket(self.connection)
+        self._reader = self.rfile = io.BufferedReader(self._timed)
+
+    def handle_one_request(self) -> None:
+        """Answer a request that begins soon and then is whole soon; else close the connection."""
+        self._timed.deadline = monotonic() + self.timeout
+        try:
+            self._reader.peek(1)
+        except OSError:
+            self.close_connection = True
+            return
+        self._timed.deadline = monotonic() + self.read_timeout
+        super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        """Read the head, within `HEADER_LIMIT`."""
+        self.rfile = _Head(self._reader)
+        try:
+            return super().parse_request()
+        finally:
+            self.rfile = self._reader
 
     @abstractmethod
     def answer(self, question: Question) -> Answer:
@@ -216,6 +263,7 @@ class ClickhouseHandler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, body: bytes, coding: str = "", **headers: str) -> None:
         """Send a whole response."""
+        self.connection.settimeout(self.timeout)
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         if self.unread:
@@ -236,9 +284,8 @@ class ClickhouseHandler(BaseHTTPRequestHandler):
         with suppress(OSError):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(_LINGER)
-            deadline = monotonic() + _LINGER
-            while monotonic() < deadline and self.rfile.read1():
+            self._timed.deadline = monotonic() + _LINGER
+            while self.rfile.read1():
                 pass
 
     def _packed(self, question: Question, body: bytes) -> tuple[bytes, str]:

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from collector.component import Host
 from exporters.clickhouse.client import quoted
 from exporters.clickhouse.http import ClickhouseHttpConfig, ClickhouseHttpExtension
+from exporters.clickhouse.http.handler import ClickhouseHandler
 from tests.exporters.clickhouse.conftest import Store
 
 ROWS = 1000
@@ -334,6 +335,42 @@ def test_chunks_are_not_read_beyond_the_limit(served: ClickhouseHttpExtension, s
     known = ("X-ClickHouse-User: reader", "X-ClickHouse-Key: secret")
 
     assert raw(served, *known, "Transfer-Encoding: chunked", "", size, "").startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"G", b"POST / HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nContent-Length: 4000\r\n\r\n"]
+)
+def test_a_request_that_drips_in_is_ended(
+    served: ClickhouseHttpExtension, beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClickhouseHandler, "read_timeout", 0.3)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(beginning)
+        with pytest.raises(OSError):
+            for _ in range(1000):  # a minute, in which every pause is short
+                connection.sendall(b"x")
+                time.sleep(0.06)
+    assert ask(served, "SELECT 1")[0] == b"1\n"
+
+
+def test_a_connection_waits_for_its_next_request_longer_than_for_the_end_of_one(
+    served: ClickhouseHttpExtension, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClickhouseHandler, "read_timeout", 0.3)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port)
+    known = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": "secret"}
+    for _ in range(2):
+        connection.request("POST", "/", b"SELECT 1", known)
+        assert connection.getresponse().read() == b"1\n"
+        time.sleep(0.5)
+    connection.close()
+
+
+def test_a_head_has_a_limit_however_many_lines_it_has(served: ClickhouseHttpExtension) -> None:
+    lines = [f"X-{number}: {'x' * 1000}" for number in range(90)]
+
+    assert raw(served, *lines[:50], "Content-Length: 1", "", "").startswith(b"HTTP/1.1 403 ")
+    assert raw(served, *lines, "", "").startswith(b"HTTP/1.1 431 ")
 
 
 def test_queries_and_inserts_do_not_wait_for_each_other(served: ClickhouseHttpExtension, embedded: Store) -> None:
