@@ -1,4 +1,4 @@
-"""Leaving out rows of a batch, and whatever no other row refers to any more."""
+"""Leaving out rows of a batch, with what no other row refers to any more; other values in its columns and lists."""
 
 from typing import Any
 

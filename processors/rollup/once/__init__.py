@@ -22,7 +22,8 @@ The words that are used throughout:
     part       a span without length that tells the rest of a stream, whose first half is the request
     view       a call as who answered it saw it
     report     what one library says of a call: leaf, wrappers and parts; its anchor is the row that speaks for it
-    cluster    the reports of one response; the two reports of one moment are mates
+    cluster    the reports of one response
+    mates      two reports of one moment, or two such twos
     record     what a call adds to sums
 """
 

@@ -47,7 +47,7 @@ Id = TypeVar("Id", int, Hashes)
 
 
 class Fact(NamedTuple):
-    """Is what one span said about a call. *row* is where it is remembered; see `Calls` for the rest."""
+    """Is what one span said about a call: *row* is where it is remembered, *kind* its class; else see `Calls`."""
 
     row: int
     key: int
