@@ -155,6 +155,9 @@ class Processor(Component):
     derives: ClassVar[frozenset[Signal]] = frozenset()
     """The signals of the batches that it adds to the one it is given."""
 
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """The types of processors whose work it reads: where a pipeline has one of a type, one of it belongs before."""
+
     @abstractmethod
     def process(self, batch: Batch) -> Iterable[Batch]:
         """Return what takes the batch's place; pass on untouched what is not understood."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from time import gmtime, strftime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,7 @@ class CostProcessor(Processor):
     """
 
     Config = CostConfig
+    reads: ClassVar[frozenset[str]] = frozenset({"genai"})
 
     def __init__(self, config: Any, host: Host) -> None:
         super().__init__(config, host)

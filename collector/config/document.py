@@ -74,6 +74,7 @@ def build(tree: Map, report: Report) -> Configuration | None:
     telemetry = validate(TelemetryConfig, _below(service, "telemetry"), "service::telemetry", report)
     used = _extensions(root, report)
     pipelines = _pipelines(root, report)
+    _check_order(pipelines, sections[Kind.PROCESSORS], root, report)
     _check_exporters(pipelines, sections, root, report)
     _check_queues(pipelines, sections[Kind.EXPORTERS], _below(root, Kind.EXPORTERS.value), report)
     if telemetry is None or report.problems:
@@ -165,6 +166,20 @@ def _pipeline(id_: str, entry: Entry, root: Entry, report: Report) -> PipelineSp
     return PipelineSpec(id_, Signal(signal), **lists) if signal in _SIGNALS else None
 
 
+def _check_order(
+    pipelines: Mapping[str, PipelineSpec], processors: Mapping[str, ComponentSpec], root: Entry, report: Report
+) -> None:
+    """Warn of each processor that stands before all of a type whose work it reads."""
+    for pipeline in pipelines.values():
+        types = [id_.partition("/")[0] for id_ in pipeline.processors]
+        for number, node in enumerate(_listed(root, pipeline.id, Kind.PROCESSORS)):
+            spec = processors.get(str(node.value))
+            reads = spec.cls.reads if spec is not None and issubclass(spec.cls, Processor) else frozenset()
+            for late in sorted(reads & set(types[number:]) - set(types[:number])):
+                text = f'processor "{node.value}" stands before "{late}", whose work it reads'
+                report.warning(node.place, join("service::pipelines", pipeline.id), text, "put it behind")
+
+
 def _check_exporters(
     pipelines: Mapping[str, PipelineSpec],
     sections: Mapping[Kind, Mapping[str, ComponentSpec]],
@@ -176,9 +191,8 @@ def _check_exporters(
         made = [sections[Kind.PROCESSORS].get(id_) for id_ in pipeline.processors]
         derived = [spec.cls.derives for spec in made if spec is not None and issubclass(spec.cls, Processor)]
         reaching = frozenset({pipeline.signal}).union(*derived)
-        listed = _below(_below(_below(_below(root, "service"), "pipelines"), pipeline.id), Kind.EXPORTERS.value)
-        for node in listed.node.nodes if isinstance(listed.node, Items) else ():
-            spec = sections[Kind.EXPORTERS].get(str(node.value)) if isinstance(node, Scalar) else None
+        for node in _listed(root, pipeline.id, Kind.EXPORTERS):
+            spec = sections[Kind.EXPORTERS].get(str(node.value))
             if spec is not None and issubclass(spec.cls, Exporter) and not spec.cls.consumes & reaching:
                 text = f'exporter "{spec.id}" does not take {pipeline.signal}'
                 hint = f"it takes {', '.join(sorted(spec.cls.consumes))}; remove it here or choose another exporter"
@@ -224,6 +238,13 @@ def _references(listed: Entry, kind: Kind, known: tuple[str, ...], path: str, re
             report.problem(node.place, path, f'references {kind.one} "{id_}" which is not configured', hint)
         ids.append(id_)
     return tuple(ids)
+
+
+def _listed(root: Entry, pipeline: str, kind: Kind) -> list[Scalar]:
+    """Return the ids that a pipeline names, with their places."""
+    listed = _below(_below(_below(_below(root, "service"), "pipelines"), pipeline), kind.value)
+    nodes = listed.node.nodes if isinstance(listed.node, Items) else ()
+    return [node for node in nodes if isinstance(node, Scalar) and isinstance(node.value, str)]
 
 
 def _below(entry: Entry, key: str) -> Entry:

@@ -127,6 +127,7 @@ class RollupProcessor(Processor):
     Config = RollupConfig
     derives: ClassVar[frozenset[Signal]] = frozenset({Signal.ROLLUPS})
     remembers: ClassVar[bool] = True
+    reads: ClassVar[frozenset[str]] = frozenset({"genai", "cost"})
 
     def __init__(self, config: RollupConfig, host: Host) -> None:
         super().__init__(config, host)

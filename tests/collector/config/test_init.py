@@ -160,6 +160,25 @@ def test_an_unset_variable_leaves_the_default_of_a_number():
     assert loaded.warnings
 
 
+@pytest.mark.parametrize(
+    ("order", "late"), [("a, b", ""), ("b, a", "a"), ("a, b, a/out", ""), ("b", ""), ("b/x, c, a", "a")]
+)
+def test_a_processor_before_the_one_whose_work_it_reads_is_odd(monkeypatch, order, late):
+    class Reader(ToyProcessor):
+        reads = frozenset({"a"})
+
+    more, find = {"a": ToyProcessor, "b": Reader, "c": ToyProcessor}, registry.find
+    monkeypatch.setattr(registry, "find", lambda kind, type_: more.get(type_) or find(kind, type_))
+    parts = "yaml:processors: {a: , a/out: , b: , b/x: , c: }"
+    chain = f"yaml:service: {{pipelines: {{traces: {{processors: [{order}]}}}}}}"
+
+    told = [str(warning) for warning in load([f"yaml:{GOOD}", parts, chain]).warnings]
+
+    first = order.partition(",")[0]
+    where = f'yaml:1:45: service::pipelines::traces: processor "{first}" stands before "{late}"'
+    assert told == ([f"{where}, whose work it reads; put it behind"] if late else [])
+
+
 def test_what_is_missing_hides_no_mistake_and_makes_none(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [")
 
