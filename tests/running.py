@@ -1,5 +1,6 @@
 """A real collector process for tests: started with a configuration, killed at will, asked what it stored."""
 
+import errno
 import json
 import os
 import signal
@@ -34,11 +35,32 @@ service:
 """
 
 
+_HELD: list[socket.socket] = []
+"""Sockets that hold the ports given out until this process ends."""
+
+
 def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port that nobody listens on, and that the system gives to nobody else.
+
+    A socket that is bound and does not listen keeps others from being given its port, and lets who asks for it by
+    number have it, as servers do with SO_REUSEADDR.
+    """
+    _HELD.append(_bound(socket.AF_INET, "127.0.0.1", 0))
+    port = int(_HELD[-1].getsockname()[1])
+    if socket.has_ipv6:
+        try:
+            _HELD.append(_bound(socket.AF_INET6, "::1", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return free_port()
+    return port
+
+
+def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    held = socket.socket(family)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind((host, port))
+    return held
 
 
 class Collector:
