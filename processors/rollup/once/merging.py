@@ -134,8 +134,8 @@ def distance_of(one: Report, other: Report) -> int | None:
         return None
     if not _same_model(a, b) or not (_inside(a, b) or _inside(b, a)):
         return None
-    known = min(input_of(a), input_of(b)) >= 0
-    if (known and input_of(a) != input_of(b)) or _differ(one.responses, other.responses):
+    known = inputs_of(a) and inputs_of(b)
+    if (known and inputs_of(a).isdisjoint(inputs_of(b))) or _differ(one.responses, other.responses):
         return None
     contrary = (a.error >= 0 and other.succeeded) or (b.error >= 0 and one.succeeded)
     return None if contrary else distance
@@ -176,6 +176,13 @@ def _report(fact: Fact, facts: Sequence[Fact]) -> Report:
 def input_of(fact: Fact) -> int:
     """Return the length of the input, -1 where it is unknown: no call is without, so who says 0 does not know."""
     return fact.tokens[0] or -1
+
+
+def inputs_of(fact: Fact) -> frozenset[int]:
+    """Return the lengths of the input others may report: with what the cache held, and without; none if unknown."""
+    whole = input_of(fact)
+    without = whole - sum(max(count, 0) for count in fact.tokens[_CACHED])
+    return frozenset((whole, without)) - {-1, 0} if whole >= 0 else frozenset()
 
 
 def _filled(first: Fact, others: Sequence[Fact]) -> Fact:

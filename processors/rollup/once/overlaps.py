@@ -31,7 +31,7 @@ from processors.rollup.once.facts import (
     mixed,
 )
 from processors.rollup.once.ledger import Ledger
-from processors.rollup.once.merging import FARTHEST, SLACK, Report, distance_of, input_of, joined
+from processors.rollup.once.merging import FARTHEST, SLACK, Report, distance_of, inputs_of, joined
 from processors.rollup.once.pairs import Edge, Pairs, edge
 from processors.rollup.once.tables import Groups, Table
 
@@ -224,7 +224,7 @@ def _slots_around(report: Report) -> list[int]:
 
 def _slots(report: Report, ways: Callable[[Iterable[int]], tuple[int, ...]], reach: int, slack: int) -> list[int]:
     fact = report.fact
-    models, tokens = ways(fact.models), ways((known,) if (known := input_of(fact)) >= 0 else ())
+    models, tokens = ways(fact.models), ways(inputs_of(fact))
     starts, ends = _numbers(fact.start, reach, _SLOT_BITS), _numbers(fact.end, reach, _SLOT_BITS)
     common = (fact.process, fact.kind & EMBEDDINGS)
     slots = [

@@ -235,6 +235,44 @@ CASES = {
     "arms": (
         "x", {"gen_ai.span.kind": "LLM", "gen_ai.request.model": "qwen"}, {"gen_ai.operation.name": "chat"},
     ),
+    "genkit": (
+        "genkit-tracer",
+        {"genkit:metadata:subtype": "model", "genkit:name": "openai/gpt-4o", "genkit:output":
+             '{"finishReason": "stop", "usage": {"inputTokens": 9, "outputTokens": 2, "totalTokens": 11},'
+             '"raw": {"id": "c1", "model": "gpt-4o-2024-08-06",'
+             '"usage": {"prompt_tokens_details": {"cached_tokens": 4}}}}'},
+        {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "openai/gpt-4o",
+         "gen_ai.response.model": "gpt-4o-2024-08-06", "gen_ai.response.id": "c1", INPUT: 9, OUTPUT: 2, READ: 4},
+    ),
+    "genkit's Gemini leaves thoughts out": (
+        "genkit-tracer",
+        {"genkit:metadata:subtype": "model", "genkit:name": "googleai/gemini-2.5-flash", "genkit:output":
+             '{"usage": {"inputTokens": 9, "outputTokens": 2, "thoughtsTokens": 5, "totalTokens": 16},'
+             '"custom": {"modelVersion": "gemini-2.5-flash-001"}}'},
+        {"gen_ai.provider.name": "gcp.gemini", "gen_ai.response.model": "gemini-2.5-flash-001", OUTPUT: 7,
+         REASONING: 5},
+    ),
+    "genkit's tool": (
+        "genkit-tracer", {"genkit:metadata:subtype": "tool", "genkit:name": "x"},
+        {"gen_ai.operation.name": "execute_tool"},
+    ),
+    "laminar": (
+        "lmnr.tracer", {"lmnr.span.type": "LLM", "gen_ai.request.model": "gpt-4o", "error.type": "RateLimitError"},
+        {"gen_ai.operation.name": "chat"},
+    ),
+    "laminar's embeddings": (
+        "lmnr.tracer", {"lmnr.span.type": "LLM", "gen_ai.request.model": "text-embedding-3-small"},
+        {"gen_ai.operation.name": "embeddings"},
+    ),
+    "agentops": (
+        "openai", {"gen_ai.request.type": "embedding", "gen_ai.request.model": "x", "gen_ai.usage.prompt_tokens": 30},
+        {"gen_ai.operation.name": "embeddings", INPUT: 30},
+    ),
+    "mastra": (
+        "@mastra/otel", {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o",
+                         "gen_ai.usage.input_tokens": 9, "gen_ai.usage.cached_input_tokens": 4},
+        {INPUT: 9, READ: 4},
+    ),
     "mirascope": (
         "mirascope.llm",
         {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", INPUT: 2000, OUTPUT: 40,

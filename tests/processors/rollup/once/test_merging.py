@@ -95,6 +95,8 @@ def test_reports_of_one_response(more, together):
         ({"requested": 0}, 0),
         ({"tokens": usage(7)}, 0),
         ({"tokens": usage(8)}, None),
+        ({"tokens": usage(9, 1, 2)}, 0),
+        ({"tokens": usage(9, 1, -1, 1)}, None),
         ({"finished": True}, 0),
         ({"response": 257}, None),
         ({"response": 258}, 0),

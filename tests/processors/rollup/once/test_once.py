@@ -128,6 +128,7 @@ SPAN = {
     "start": range(0, 400, 40),
     "length": (50, 100, 100, 230),
     "input": (None,),
+    "cached": (None,),
     "output": (None,),
     "finish": (False,),
     "failed": (False,),
@@ -161,6 +162,7 @@ OVERLAPPING = {
     "failed": (False, True),
     "model": ("gpt-4o", "gpt-4o", None),
     "input": (None, 7, 8),
+    "cached": (None, None, 1),
     "length": (40, 80, 100, 101, 120, 230),
 }
 LOADING = {"input": (7,), "output": (3, 3, 4, None), "start": (0, 400, 800, 1200), "length": (100, 500, 900, 1300)}
@@ -197,6 +199,7 @@ def resource_spans(told):
         "gen_ai.request.model": told["model"],
         "gen_ai.response.model": told["answered"],
         "gen_ai.usage.input_tokens": told["input"],
+        "gen_ai.usage.cache_read.input_tokens": told["cached"],
         "gen_ai.usage.output_tokens": told["output"],
         "gen_ai.response.finish_reasons": "stop" if told["finish"] else None,
         "error.type": "Timeout" if told["failed"] else None,
