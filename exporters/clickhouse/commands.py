@@ -60,9 +60,12 @@ def report(configuration: Configuration, start: datetime | None, end: datetime |
         click.echo(f"{name}: model calls from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
         card = report_card(connection, first, last)
         for reporter in card:
-            click.echo(f"\n{reporter.title}\n  {reporter.calls} calls, written as {', '.join(reporter.conventions)}")
+            calls = f"{reporter.calls} call{'s' * (reporter.calls != 1)}"
+            click.echo(f"\n{reporter.title}\n  {calls}, written as {', '.join(reporter.conventions)}")
             for finding in reporter.findings:
                 click.echo(f"  - {finding.text}\n    {finding.advice}")
+            if not reporter.findings:
+                click.echo("  nothing is missing")
         if not card:
             click.echo("no model calls; send some, or name an earlier --from")
 

@@ -36,7 +36,6 @@ def report_card(connection: Connection, start: datetime, end: datetime) -> list[
         written = f" ({language})" if language else ""
         title = f"{service or 'unnamed service'}{written}: {library or 'unnamed library'} {number}".rstrip()
         before = found.get(title, Reporter(title, conventions, calls, ()))
-        told = Finding("nothing to do" if name == _NOTHING else f"{name}: {affected} of {calls} calls", advice)
-        findings = () if name == _NOTHING else (*before.findings, told)
-        found[title] = before._replace(findings=findings)
+        told = () if name == _NOTHING else (Finding(f"{name}: {affected} of {calls} calls", advice),)
+        found[title] = before._replace(findings=(*before.findings, *told))
     return list(found.values())

@@ -139,12 +139,14 @@ def test_the_command_prints_the_card(make_exporter: MakeExporter, server: Clickh
     store = Store(server.dsn, Server(server.dsn, 60))
     store.empty()
     card(make_exporter, store, call(**SILENT))
+    card(make_exporter, store, call(), service="bakery")
     period = ["--from", f"{FIRST:%Y-%m-%d %H:%M:%S}", "--to", f"{LAST:%Y-%m-%d %H:%M:%S}"]
     told = CliRunner().invoke(main, ["report", "--config", configuration(server.dsn), *period])
     earlier = ["--from", "2020-01-01", "--to", "2020-01-02"]
     before = CliRunner().invoke(main, ["report", "--config", configuration(server.dsn), *earlier])
 
     assert told.exit_code == before.exit_code == 0, told.output + before.output
-    assert f"shop (python): {LIBRARY}\n  1 calls, written as OpenTelemetry 1.37 or later" in told.output
+    assert f"shop (python): {LIBRARY}\n  1 call, written as OpenTelemetry 1.37 or later" in told.output
     assert "  - usage missing: 1 of 1 calls\n    upgrade the library" in told.output
+    assert f"bakery (python): {LIBRARY}\n  1 call, written as OpenTelemetry 1.37 or later\n  nothing is" in told.output
     assert "no model calls" in before.output
