@@ -29,6 +29,7 @@ ROOT = Path(__file__).parent.parent
 
 _INSERT = re.compile(rb"\A\s*(INSERT\s+INTO\s.*?)\s+FORMAT\s+(\w+)[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.IGNORECASE)
 _INPUT = re.compile(r"\bFROM\s+input\s*\(\s*('(?:[^'\\]|\\.)*')\s*\)", re.DOTALL | re.IGNORECASE)
+_PAGE = b"<html><body>Please log in</body></html>"
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*\Z", re.IGNORECASE)
 
 
@@ -37,7 +38,9 @@ class Fault:
     """What goes wrong for the next *times* requests whose text contains *match*.
 
     *kind* is ``drop_before`` or ``drop_after`` (the connection breaks before or after the work is done), ``hang``
-    (no answer for *seconds*), or ``status`` (an answer of *status* without doing anything, *code* being ClickHouse's).
+    (no answer for *seconds*), ``status`` (an answer of *status* without doing anything, *code* being ClickHouse's),
+    ``page`` (200 and the page of a proxy), or ``late`` (an error that a server which is to tell of its progress finds
+    when it has said 200).
     """
 
     kind: str
@@ -132,6 +135,19 @@ class Handler(ClickhouseHandler):
         if fault and fault.kind == "status":
             code = {"X-ClickHouse-Exception-Code": str(fault.code)} if fault.code else {}
             self.reply(fault.status, f"Code: {fault.code}. DB::Exception: on demand".encode(), **code)
+            return
+        if fault and fault.kind == "page":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(_PAGE)))
+            self.end_headers()
+            self.wfile.write(_PAGE)
+            return
+        if fault and fault.kind == "late":
+            said = question.parameters.get("send_progress_in_http_headers") != "0"
+            self.reply(
+                200 if said else 500, b"Code: 241. DB::Exception: on demand", **{"X-ClickHouse-Query-Id": "late"}
+            )
             return
         if fault and fault.kind == "hang":
             time.sleep(fault.seconds)

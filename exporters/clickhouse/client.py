@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from urllib3.exceptions import HTTPError
 
 from exporters.clickhouse.errors import refusal, unavailable
@@ -61,6 +61,9 @@ INSERT_SETTINGS: Mapping[str, str] = {
     **_ONE_BLOCK,
 }
 """Returning means stored; a token seen before means stored before, in the targets of views too; texts stay texts."""
+
+_HONEST = {"send_progress_in_http_headers": "0"}
+"""A server that tells of its progress says OK before it knows, and nobody reads the error behind that."""
 
 _FAILURES = (ClickHouseError, HTTPError, OSError)
 _LONGEST_CONNECT = 10
@@ -227,7 +230,9 @@ class Server(Connection):
             source = f" SELECT {self._selected(table, rows)} FROM input({quoted(shape)})"
         statement = f"INSERT INTO {table} ({_names(rows)}){source} FORMAT ArrowStream\n"
         # Without a table it sends what it is given, and nothing else.
-        self._client.raw_insert("", None, _arrow_stream(statement.encode(), rows), dict(settings))
+        answer = self._client.raw_insert("", None, _arrow_stream(statement.encode(), rows), {**settings, **_HONEST})
+        if not any(answer.summary.values()):
+            raise OperationalError("the answer to an insert is not ClickHouse's; look for a proxy in between")
 
 
 class UnusableError(Exception):

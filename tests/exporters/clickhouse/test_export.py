@@ -91,6 +91,8 @@ def test_a_batch_sent_again_after_clickhouse_was_killed_is_stored_once(
         ("signoz_index_v3", Fault("drop_before", times=9)),
         ("signoz_index_v3", Fault("status", status=500, code=241)),
         ("rollup_1m", Fault("status", status=503, times=9)),
+        ("signoz_index_v3", Fault("page")),
+        ("signoz_index_v3", Fault("late")),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.kind} {value.status} {value.code}",
 )
