@@ -40,6 +40,12 @@ CASES = {
         {"gen_ai.operation.name": "chat", INPUT: 9, OUTPUT: 2, READ: 4, "gen_ai.request.stream": True,
          "gen_ai.response.finish_reasons": ["tool_call"], "genai_collector.reported.cost_usd": 0.25},
     ),
+    "litellm's proxy": (
+        "litellm",
+        {"gen_ai.operation.name": "acompletion", "llm.request.type": "acompletion", "gen_ai.request.model": "gpt-4o",
+         INPUT: 9, "metadata.usage_object": LITELLM_USAGE},
+        {"gen_ai.operation.name": "chat", INPUT: 9, READ: 4},
+    ),
     "litellm's raw request is no call": (
         "litellm", {"llm.openai.model": "gpt-4o", "llm.openai.messages": "[]"}, {"gen_ai.operation.name": ABSENT},
     ),
@@ -255,6 +261,15 @@ CASES = {
     "genkit's tool": (
         "genkit-tracer", {"genkit:metadata:subtype": "tool", "genkit:name": "x"},
         {"gen_ai.operation.name": "execute_tool"},
+    ),
+    "genkit around a call": (
+        "genkit-tracer", {"genkit:type": "util", "genkit:output": '{"usage": {"inputTokens": 9}}'},
+        {"gen_ai.operation.name": "invoke_workflow", INPUT: ABSENT},
+    ),
+    "langwatch": (
+        "langwatch", {"langwatch.span.type": "llm", "gen_ai.request.model": "openai/gpt-4o",
+                      "langwatch.metrics": '{"prompt_tokens": 9, "completion_tokens": 7, "reasoning_tokens": 5}'},
+        {"gen_ai.operation.name": "chat", INPUT: 9, OUTPUT: 7, REASONING: 5},
     ),
     "laminar": (
         "lmnr.tracer", {"lmnr.span.type": "LLM", "gen_ai.request.model": "gpt-4o", "error.type": "RateLimitError"},
