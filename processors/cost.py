@@ -22,7 +22,8 @@ from collector.units import ReadablePath
 COST = "genai_collector.cost.nano_usd"
 REPORTED = "genai_collector.reported.cost_usd"
 
-_OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
+OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
+"""The values of `gen_ai.operation.name` that ask a model for something, as `genai` and `rollup` have them."""
 _TEXTS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model")
 _TIERS = (ANSWERED_TIER, ASKED_TIER)
 _COUNTS = (
@@ -108,7 +109,7 @@ def _calls_of(batch: Batch, attributes: Attributes) -> _Calls | None:
     strings = attributes.strings(told.ravel()).dictionary_encode(null_encoding="encode")
     words = [word or "" for word in strings.dictionary.to_pylist()]
     codes = np.asarray(strings.indices).astype(np.int64).reshape(told.shape)
-    calls = np.flatnonzero(np.array([word in _OPERATIONS for word in words])[codes[0]])
+    calls = np.flatnonzero(np.array([word in OPERATIONS for word in words])[codes[0]])
     if not len(calls):
         return None
     rows, codes = rows[calls], codes[:, calls]

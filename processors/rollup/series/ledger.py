@@ -1,4 +1,4 @@
-"""Tables whose last changes can be taken back, and written down."""
+"""Tables whose last changes can be taken back, each in the order in which its values were put."""
 
 from collections.abc import Hashable
 from typing import Any, TypeVar
