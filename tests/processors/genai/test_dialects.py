@@ -262,6 +262,22 @@ CASES = {
         "genkit-tracer", {"genkit:metadata:subtype": "tool", "genkit:name": "x"},
         {"gen_ai.operation.name": "execute_tool"},
     ),
+    "claude code": (
+        "com.anthropic.claude_code.tracing",
+        {"span.type": "llm_request", "gen_ai.system": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5",
+         "input_tokens": 1500, "output_tokens": 40, "cache_read_tokens": 1200, "cache_creation_tokens": 500,
+         "ttft_ms": 20, "llm_request.context": "interaction", "status_code": 200},
+        {"gen_ai.operation.name": "chat", INPUT: 3200, OUTPUT: 40, READ: 1200, WRITE: 500,
+         "gen_ai.request.stream": True, "gen_ai.response.time_to_first_chunk": 0.02,
+         "http.response.status_code": 200},
+    ),
+    "claude code around calls": (
+        "com.anthropic.claude_code.tracing", {"span.type": "interaction"}, {"gen_ai.operation.name": "invoke_agent"},
+    ),
+    "an offspring of openllmetry's openai": (
+        "netra.instrumentation.openai", {"gen_ai.request.model": "gpt-4o"}, {"gen_ai.operation.name": "chat"},
+        "openai.response",
+    ),
     "genkit around a call": (
         "genkit-tracer", {"genkit:type": "util", "genkit:output": '{"usage": {"inputTokens": 9}}'},
         {"gen_ai.operation.name": "invoke_workflow", INPUT: ABSENT},
