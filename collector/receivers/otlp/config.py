@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, mod
 from collector.batch import Signal
 from collector.component import ComponentConfig
 from collector.units import Duration
-from collector.web.endpoint import Endpoint
+from collector.web.endpoint import Endpoint, split
 from collector.web.tls import ServerTlsConfig
 
 _MIB = 1024**2
@@ -156,6 +156,12 @@ class Protocols(ComponentConfig):
 
     grpc: Annotated[GrpcConfig | None, BeforeValidator(_defaults_for_null)] = None
     http: Annotated[HttpConfig | None, BeforeValidator(_defaults_for_null)] = None
+
+    @model_validator(mode="after")
+    def _endpoints_differ(self) -> "Protocols":
+        if self.grpc and self.http and self.grpc.endpoint == self.http.endpoint and split(self.grpc.endpoint)[1]:
+            raise ValueError(f"grpc and http cannot both listen on {self.grpc.endpoint}; give each its own endpoint")
+        return self
 
 
 class OtlpConfig(ComponentConfig):

@@ -39,11 +39,17 @@ def test_no_protocol_is_a_mistake(value: dict[str, Any]) -> None:
         ({"http": {"tls": {"cert_file": "a"}}}, "key_file"),
         ({"http": {"include_metadata": True}}, "should be False"),
         ({"grpc": {"endpint": "localhost:1"}}, "Extra inputs are not permitted"),
+        ({"grpc": {"endpoint": ":4317"}, "http": {"endpoint": ":4317"}}, "cannot both listen on :4317"),
     ],
 )
 def test_mistakes_say_what_to_do(protocols: dict[str, Any], text: str) -> None:
     with pytest.raises(ValidationError, match=text):
         OtlpConfig.model_validate({"protocols": protocols})
+
+
+def test_both_may_have_a_port_of_the_systems_choice() -> None:
+    free = {"endpoint": "localhost:0"}
+    assert OtlpConfig.model_validate({"protocols": {"grpc": free, "http": free}}).protocols.http is not None
 
 
 def test_durations_are_written_as_in_the_collector() -> None:
