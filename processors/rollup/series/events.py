@@ -70,6 +70,7 @@ class Events:
         rules = list(sources().events.values())
         for number in np.unique(self._rules[hits]).tolist():
             rows = self._fitting(hits[self._rules[hits] == number], rules[number].when)
+            rows = self._saying(rows, rules[number])
             names = [rules[number].group or groups[owner] for owner in owners[rows].tolist()]
             for group in sorted(set(names)):
                 yield Told(rules[number], group, rows[[name == group for name in names]])
@@ -138,6 +139,13 @@ class Events:
             told = self.attributes.strings(self.attributes.locate_in(rows, key))
             rows = rows[np.asarray(pc.is_in(told, value_set=pa.array(values, pa.string())), dtype=bool)]
         return rows
+
+    def _saying(self, rows: Rows, rule: EventRule) -> Rows:
+        """Return which of *rows* say what those that tell of a call say."""
+        if not rule.says:
+            return rows
+        silent = rows[self.attributes.locate_in(rows, rule.says) < 0]
+        return rows[~np.isin(rows, self._fitting(silent, rule.says_when))]
 
     def _attributes(self, rule: EventRule, rows: Rows) -> pa.ListArray:
         """Return the attributes of *rows* under today's names, with what holds where they do not say it."""

@@ -52,6 +52,8 @@ class EventRule(_Row):
     provider: str = ""
     attributes: Mapping[str, str] = {}
     when: Mapping[str, tuple[str, ...]] = {}
+    says: str = ""
+    says_when: Mapping[str, tuple[str, ...]] = {}
     failed: bool = False
     failed_when: Mapping[str, tuple[str, ...]] = {}
     input_adds: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ CLAUDE = {
 }
 AGENT = {"name": "com.anthropic.claude_code.events"}
 METER = {"name": "com.anthropic.claude_code"}
+GEMINI = {"name": "gemini-cli"}
 
 
 def sums_of(subject, *names):
@@ -77,6 +78,7 @@ def test_codex():
     subject.take(
         events(
             event("codex.sse_event", place="event.name", **{"event.kind": "response.created"}, model="gpt-5"),
+            event("codex.sse_event", place="event.name", **{"event.kind": "response.completed"}, model="gpt-5"),
             event(
                 "codex.sse_event", place="event.name", **{"event.kind": "response.completed"}, model="gpt-5", **usage
             ),
@@ -86,6 +88,19 @@ def test_codex():
 
     names = ("calls", "errors", "input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens")
     assert subject.total(*names) == (2, 1, 100, 60, 30, 20)
+
+
+def test_gemini_cli_tells_of_its_calls_in_two_ways():
+    subject = Subject()
+    subject.take(
+        events(
+            event(DETAILS, scope=GEMINI, **CHAT),
+            event(DETAILS, scope=GEMINI, **CHAT, **{"gen_ai.usage.input_tokens": 100}),
+            event("gemini_cli.api_response", scope=GEMINI, model="gemini-2.5-pro", input_token_count=100),
+        )
+    )
+
+    assert subject.total("calls", "input_tokens") == (1, 100)
 
 
 def test_gemini_cli():
