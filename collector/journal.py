@@ -12,10 +12,11 @@ Not thread-safe: its owner calls it under one lock.
 """
 
 import fcntl
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -132,6 +133,12 @@ class Journal:
 
     def add(self, entries: Iterable[NewEntry], requests: Sequence[str], notes: Iterable[Note] = ()) -> list[Entry]:
         """Write what became of the *requests*, all or none, and return the batches with their numbers once on disk."""
+        entries = list(entries)
+        size = sum(new.size for new in entries)
+        if self._lacks_space(size):
+            self.relieve()
+        if self._lacks_space(size):
+            raise sqlite3.OperationalError("the disk is nearly full, what is left is for the deliveries")
         added = []
         with self._connection as transaction:
             for new in entries:
@@ -228,6 +235,27 @@ class Journal:
         """Close the file and let another process have it."""
         self._connection.close()
         self._unlock()
+
+    def relieve(self) -> None:
+        """Give the disk back what the log takes, if it can: where it is full, nothing can be written behind that."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _lacks_space(self, size: int) -> bool:
+        """Return whether *size* bytes more would leave too little to write down what is delivered.
+
+        They are written twice: into the log, and from there into free pages of the file or behind its end, as all that
+        is in the log already. Deliveries fill a log, too.
+        """
+        if self.path is None:
+            return False
+        try:
+            disk = os.statvfs(self.path.parent)
+            log = Path(f"{self.path}-wal").stat().st_size
+        except OSError:
+            return False
+        free = self._scalar("PRAGMA freelist_count") * self._scalar("PRAGMA page_size")
+        return disk.f_bavail * disk.f_frsize + free < 2 * size + log + _LOG_BYTES
 
     def _forget(self) -> None:
         newest = self._scalar("SELECT max(seq) FROM recent")

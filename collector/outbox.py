@@ -297,6 +297,8 @@ class Outbox:
                     return use(self._opened)
             except sqlite3.Error as error:
                 self._log.error("the disk of the outbox fails, deliveries wait for it", error=str(error))
+                with self._journal_lock:
+                    self._opened.relieve()
             if self._stopping.wait(_AGAIN_SECONDS):
                 raise Interrupted
 

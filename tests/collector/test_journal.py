@@ -1,12 +1,15 @@
 """The outbox's file: what it promises about the disk, and what it forgets."""
 
+import os
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
 from collector import journal
-from collector.journal import Journal
+from collector.batch import Signal
+from collector.journal import Journal, NewEntry
 
 
 def test_what_is_committed_is_synced(tmp_path):
@@ -42,3 +45,22 @@ def test_what_is_written_is_known_whether_or_not_the_oldest_can_be_forgotten(tmp
             opened.clean(0.0)
 
         assert opened.known("012") == 3
+
+
+def test_the_last_of_a_disk_is_left_for_what_is_delivered(tmp_path, monkeypatch):
+    """Else a disk that the outbox filled would stay full: to forget what was delivered takes room, too."""
+    room = 2**30
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=room, f_frsize=1))
+    with closing(Journal(tmp_path / "a.sqlite")) as opened:
+        large = opened.add([NewEntry("a", Signal.TRACES, 1, 2**25, 1, bytes(2**25))], ["a"])
+        room = 2**25 - 1
+        for id_ in ("b", "c"):
+            with pytest.raises(sqlite3.OperationalError, match="the disk is nearly full"):
+                opened.add([NewEntry(id_, Signal.TRACES, 1, 1, 1, b"b")], [id_])
+        assert opened.known(["a", "b", "c"]) == 1
+
+        opened.finish(opened.seal(large))
+        room = 2**20  # and the pages of the file that are free now
+        opened.add([NewEntry("b", Signal.TRACES, 1, 1, 1, b"b")], ["b"])
+
+        assert [entry.id for entry in opened.waiting()] == ["b"]
