@@ -134,8 +134,8 @@ def distance_of(one: Report, other: Report) -> int | None:
         return None
     if not _same_model(a, b) or not (_inside(a, b) or _inside(b, a)):
         return None
-    known = inputs_of(a) and inputs_of(b)
-    if (known and inputs_of(a).isdisjoint(inputs_of(b))) or _differ(one.responses, other.responses):
+    read, others = inputs_of(a), inputs_of(b)
+    if (read and others and read.isdisjoint(others)) or _differ(one.responses, other.responses):
         return None
     contrary = (a.error >= 0 and other.succeeded) or (b.error >= 0 and one.succeeded)
     return None if contrary else distance

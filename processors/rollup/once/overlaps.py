@@ -147,10 +147,13 @@ class Overlaps:
             self._replace(anchor, None if report.fact.kind & VIEW else report)
         moved = self._pairs.settle()
         whole = {**reports, **{anchor: self._reports[anchor] for anchor in moved if anchor in self._reports}}
-        calls = {}
+        calls, done = {}, set()
         for anchor, report in whole.items():
+            if anchor in done:
+                continue
             mate = self._pairs.of(anchor)
             other = None if mate is None else self._reports.get(mate)
+            done.add(mate)
             call = report if other is None else joined((report, other))
             calls[call.anchor] = call
         return calls, moved
@@ -235,8 +238,7 @@ def _slots(report: Report, ways: Callable[[Iterable[int]], tuple[int, ...]], rea
         for end in ends
     ]
     if min(fact.tokens[:2]) > 0:
-        ends = _numbers(fact.end, slack, _END_BITS)
-        slots += [hash((common, model, fact.tokens[:2], end)) for model in models for end in ends]
+        slots += [hash((common, fact.tokens[:2], end)) for end in _numbers(fact.end, slack, _END_BITS)]
     return slots
 
 
