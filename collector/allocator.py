@@ -11,7 +11,7 @@ import pyarrow as pa
 _MIB = 1024**2
 _OPTIONS = (
     (-8, 1),  # M_ARENA_MAX: what one thread frees serves all others; every arena keeps its own peak
-    (-3, 2 * _MIB),  # M_MMAP_THRESHOLD: larger pieces go back as soon as they are freed, at a price in time
+    (-3, 3 * _MIB // 2),  # M_MMAP_THRESHOLD: larger pieces go back as soon as they are freed, at a price in time
     (-1, 8 * _MIB),  # M_TRIM_THRESHOLD: so much may stay free at the end of the heap; fetching it anew costs time
 )
 """Numbers and values for glibc's mallopt; the names are those of malloc.h."""
