@@ -159,8 +159,13 @@ def are_valid(array: pa.Array) -> npt.NDArray[np.bool_]:
     return np.unpackbits(bits, count=array.offset + len(array), bitorder="little")[array.offset :].view(bool)
 
 
+def numbers_in(array: pa.Array, dtype: type[np.number[Any]]) -> npt.NDArray[Any]:
+    """Return the numbers of *array* without a look at which are null: there may be anything for those."""
+    return np.frombuffer(array.buffers()[1], dtype)[array.offset :][: len(array)]
+
+
 def _naturals(ints: pa.Int64Array) -> npt.NDArray[np.int64]:
-    held = np.frombuffer(ints.buffers()[1], np.int64)[ints.offset :][: len(ints)]
+    held = numbers_in(ints, np.int64)
     return np.where(are_valid(ints), held, -1) if ints.null_count else held
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from collector.attributes import Attributes, attributes_of, elements_of, offsets_of
 from collector.batch import Batch, Signal
-from collector.pool import are_valid
+from collector.pool import are_valid, numbers_in
 from exporters.clickhouse.columns import Ints, binary_rows, packed
 from exporters.clickhouse.texts import as_string, go_text
 from exporters.clickhouse.values import Value, flatten, is_number, kvlist_value, member_values
@@ -143,11 +143,11 @@ def _derived_texts(members: dict[str, pa.Array], flat: bool) -> Iterable[tuple[I
         member = members[name]
         if member.null_count < len(member):
             texts = distinct_texts(name, member)
-            yield np.flatnonzero(_present(member)), texts.dictionary, np.asarray(texts.indices)
+            yield np.flatnonzero(are_valid(member)), texts.dictionary, np.asarray(texts.indices)
     filled = sum(len(member) - member.null_count for member in members.values())
     count = len(members["string_value"])
     if filled < count:
-        empty = ~np.logical_or.reduce([_present(member) for member in members.values()])
+        empty = ~np.logical_or.reduce([are_valid(member) for member in members.values()])
         positions = np.flatnonzero(empty)
         yield positions, pa.array([""]), np.zeros(len(positions), np.int64)
 
@@ -156,29 +156,22 @@ def _numbers(attributes: Attributes, members: dict[str, pa.Array], flat: bool) -
     ints, doubles = members["int_value"], members["double_value"]
     whole, broken = are_valid(ints), are_valid(doubles)
     if flat and broken.any():
-        broken = broken & np.isfinite(_held(doubles, np.float64))
+        broken = broken & np.isfinite(numbers_in(doubles, np.float64))
     positions = np.flatnonzero(whole | broken)
-    values = np.where(whole[positions], _held(ints, np.int64)[positions], _held(doubles, np.float64)[positions])
+    values = np.where(
+        whole[positions], numbers_in(ints, np.int64)[positions], numbers_in(doubles, np.float64)[positions]
+    )
     return _Found(positions, attributes.codes[positions], pa.array(values))
 
 
-def _held(numbers: pa.Array, dtype: type[np.number[Any]]) -> npt.NDArray[Any]:
-    """Return numbers without a look at which are null: there may be anything for those."""
-    return np.frombuffer(numbers.buffers()[1], dtype)[numbers.offset :][: len(numbers)]
-
-
 def _booleans(attributes: Attributes, members: dict[str, pa.Array]) -> _Found:
-    positions = np.flatnonzero(_present(members["bool_value"]))
+    positions = np.flatnonzero(are_valid(members["bool_value"]))
     return _Found(positions, attributes.codes[positions], members["bool_value"].drop_null())
-
-
-def _present(member: pa.Array) -> npt.NDArray[np.bool_]:
-    return np.asarray(member.is_valid())
 
 
 def _leaves(attributes: Attributes, maps: pa.BinaryArray, names: list[str]) -> list[_Found]:
     """Return the flattened members of all maps by type, and add their keys to *names*."""
-    positions = np.flatnonzero(_present(maps))
+    positions = np.flatnonzero(are_valid(maps))
     encoded = pc.dictionary_encode(maps.drop_null())
     size = len(encoded.dictionary)
     pairs = attributes.codes[positions].astype(np.int64) * size + np.asarray(encoded.indices)
